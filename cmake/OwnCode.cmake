@@ -1,0 +1,20 @@
+# Flags for code that we wrote. They go on our targets, PRIVATE, and never on a directory or into CMAKE_CXX_FLAGS.
+# -march=native (DEBLURGAN_NATIVE) is for the sources of kernels/cpu alone, which set it themselves. Inline functions
+# that two files share must not be compiled both ways (the linker keeps one copy, of either kind); that is why Eigen,
+# whose packets and alignment follow the flag, is included in kernels/cpu only.
+
+# Warnings, and one relaxation of the maths: nobody reads errno after sqrt, and checking for it blocks vectorisation.
+# No fast-math: it would drop NaN checks and reorder sums.
+function(dg_own_code target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow -fno-math-errno)
+  # GCC 12 sees an overlap in the standard library's own std::string operator+ (GCC bug 105329).
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(${target} PRIVATE -Wno-restrict)
+  endif()
+  if(NOT DEBLURGAN_OPENMP)
+    target_compile_options(${target} PRIVATE -Wno-unknown-pragmas)
+  endif()
+  if(DEBLURGAN_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()

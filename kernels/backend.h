@@ -1,0 +1,165 @@
+// What a device can do. Every kernel of the engine is one function here; cpu/ implements them, and a GPU backend
+// arrives as another implementation, without a change to any layer.
+//
+// Contract for all kernels: arrays are dense and belong to this backend's memory; shapes have been checked by the
+// caller (core/); outputs are overwritten, never accumulated into; input and output must not overlap unless stated.
+// Calls are asynchronous in principle: they are ordered on the backend's stream, and `synchronize` waits for them.
+// A backend serves one thread at a time. Results are bit-equal from run to run, whatever the number of threads.
+// Storage type T is float32, bfloat16 (arithmetic in float) or float64; all floating arrays of a call share it
+// unless stated.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "kernels/philox.h"
+#include "kernels/shapes.h"
+#include "kernels/types.h"
+
+namespace dg {
+
+// y = op(x), parameters a and b.
+enum class UnaryOp : std::uint8_t {
+  affine,      // a * x + b
+  exp,
+  log,
+  sqrt,
+  reciprocal,
+  square,
+  abs,
+  sign,        // -1, 0, 1
+  tanh,
+  sigmoid,
+  softplus,    // log(1 + exp(x)), without overflow
+  leaky_relu,  // x > 0 ? x : a * x       (a = 0: ReLU)
+  clamp,       // min(max(x, a), b); NaN stays NaN
+};
+
+// y = op(p, q), parameters a and b. The *_grad entries take the incoming gradient first.
+enum class BinaryOp : std::uint8_t {
+  add,
+  subtract,
+  multiply,
+  divide,
+  leaky_relu_grad,  // q > 0 ? p : a * p
+  clamp_grad,       // a < q && q < b ? p : 0
+  tanh_grad,        // p * (1 - q^2), q = tanh(x)
+  sigmoid_grad,     // p * q * (1 - q), q = sigmoid(x)
+};
+
+enum class CopyDirection : std::uint8_t { host_to_device, device_to_host, device_to_device };
+
+// One parameter of an optimizer step. param, m and v share their shape; float32 or float64, as the gradient.
+struct AdamTensor {
+  Array param;
+  ConstArray grad;
+  Array m;
+  Array v;
+  std::int64_t numel = 0;
+};
+
+// Kingma and Ba 2015, algorithm 1:  m = b1 m + (1-b1) g,  v = b2 v + (1-b2) g^2,
+//   param -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps).
+struct AdamOptions {
+  double learning_rate = 1e-4;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  std::int64_t step = 1;  // t, counted from 1
+};
+
+// average = decay * average + (1 - decay) * value.
+struct EmaTensor {
+  Array average;
+  ConstArray value;
+  std::int64_t numel = 0;
+};
+
+class Backend {
+ public:
+  Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  virtual ~Backend() = default;
+
+  // ---- the device ----
+  virtual std::string name() const = 0;         // "cpu", "cuda", "cuda-emulated"
+  virtual std::string description() const = 0;  // a line for logs: device, threads, instruction set
+
+  // Uninitialised memory, 64-byte aligned. Throws Error where the device has none left.
+  virtual void* allocate(std::int64_t bytes) = 0;
+  virtual void deallocate(void* memory, std::int64_t bytes) noexcept = 0;
+  virtual void copy(void* target, const void* source, std::int64_t bytes, CopyDirection direction) = 0;
+  virtual void synchronize() = 0;
+  // Scratch memory that kernels hold beside what was allocated, in bytes.
+  virtual std::int64_t workspace_bytes() const = 0;
+
+  // ---- elementwise ----
+  virtual void fill(Array y, std::int64_t n, double value) = 0;
+  virtual void cast(ConstArray x, Array y, std::int64_t n) = 0;  // element types may differ
+  virtual void unary(UnaryOp op, ConstArray x, Array y, std::int64_t n, double a, double b) = 0;
+  virtual void binary(BinaryOp op, ConstArray p, ConstArray q, Array y, const BroadcastShape& shape, double a,
+                      double b) = 0;
+  virtual void copy_2d(ConstArray x, Array y, const Copy2dShape& shape) = 0;
+
+  // ---- reductions: sums in fixed order ----
+  virtual void sum(ConstArray x, Array y, const ReduceShape& shape) = 0;     // y (outer, inner)
+  virtual void expand(ConstArray x, Array y, const ReduceShape& shape) = 0;  // x (outer, inner), y (outer, reduce, inner)
+
+  // ---- matrix product and convolution ----
+  virtual void matmul(ConstArray a, ConstArray b, Array y, const MatmulShape& shape) = 0;
+  // bias (K) may be null.
+  virtual void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape) = 0;
+  // dx (N,H,W,C) from dy (N,P,Q,K). This is also the transposed convolution's forward; bias (C) may be null.
+  virtual void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
+                                 const Conv2dShape& shape) = 0;
+  virtual void conv2d_grad_weight(ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape) = 0;
+
+  // ---- resampling ----
+  virtual void pad2d(ConstArray x, Array y, const Pad2dShape& shape) = 0;
+  virtual void pad2d_grad(ConstArray dy, Array dx, const Pad2dShape& shape) = 0;  // its adjoint
+  virtual void upsample_nearest(ConstArray x, Array y, const Upsample2dShape& shape) = 0;
+  virtual void upsample_nearest_grad(ConstArray dy, Array dx, const Upsample2dShape& shape) = 0;
+  // indices (N,P,Q,C): position h * W + w of each window's first maximum (a NaN counts as the largest).
+  virtual void max_pool2d(ConstArray x, Array y, std::int32_t* indices, const Pool2dShape& shape) = 0;
+  virtual void max_pool2d_scatter(ConstArray dy, const std::int32_t* indices, Array dx,
+                                  const Pool2dShape& shape) = 0;
+  virtual void max_pool2d_gather(ConstArray x, const std::int32_t* indices, Array y, const Pool2dShape& shape) = 0;
+
+  // ---- normalisation ----
+  // y = (x - mean) * rstd * gamma + beta with rstd = 1 / sqrt(variance + eps), the variance biased (divided by pixels).
+  // gamma, beta (channels) may be null; mean, variance (groups, channels).
+  virtual void norm(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
+                    const NormShape& shape) = 0;
+  // With h = (x - mean) * rstd, per group and channel:  dbeta = sum dy,  dgamma = sum dy * h,
+  //   dx = gamma * rstd * (dy - dbeta / pixels - h * dgamma / pixels).   dgamma, dbeta (groups, channels).
+  virtual void norm_grad(ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma, Array dx,
+                         Array dgamma, Array dbeta, double eps, const NormShape& shape) = 0;
+
+  // ---- random numbers: element i is a function of (state, i) alone ----
+  virtual void random_uniform(PhiloxState state, Array y, std::int64_t n) = 0;  // in (0, 1)
+  virtual void random_normal(PhiloxState state, Array y, std::int64_t n) = 0;   // mean 0, variance 1
+  // y_i = u_i < rate ? 0 : x_i / (1 - rate), u uniform. Linear in x and its own adjoint.
+  virtual void dropout(PhiloxState state, ConstArray x, Array y, std::int64_t n, double rate) = 0;
+
+  // ---- optimizer: all parameters in one call ----
+  virtual void adam(std::span<const AdamTensor> tensors, const AdamOptions& options) = 0;
+  virtual void ema(std::span<const EmaTensor> tensors, double decay) = 0;
+
+  // ---- pixels: uint8 0..255 <-> float -1..1, rounded to nearest and clamped on the way back ----
+  virtual void image_to_float(const std::uint8_t* x, Array y, std::int64_t n) = 0;
+  virtual void float_to_image(ConstArray x, std::uint8_t* y, std::int64_t n) = 0;
+};
+
+// Which implementation of a kernel the CPU backend uses.
+enum class CpuKernels : std::uint8_t {
+  fast,       // blocked and vectorised
+  reference,  // the plain loops that specify each kernel
+};
+
+// threads = 0: as many as the process may use.
+std::unique_ptr<Backend> make_cpu_backend(int threads = 0, CpuKernels kernels = CpuKernels::fast);
+
+}  // namespace dg

@@ -1,0 +1,124 @@
+// The CPU as a Backend: memory from the heap, kernels from the files beside this one.
+#include <cstring>
+
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/vector.h"
+
+namespace dg {
+namespace {
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(int threads, CpuKernels kernels) : plain_(kernels == CpuKernels::reference) {
+    machine_.threads = threads > 0 ? threads : cpu::available_threads();
+  }
+
+  std::string name() const override { return "cpu"; }
+  std::string description() const override {
+    return "cpu, " + std::to_string(machine_.threads) + (machine_.threads == 1 ? " thread, " : " threads, ") +
+           std::to_string(cpu::kVectorBytes * 8) + "-bit vectors" + (plain_ ? ", reference kernels" : "");
+  }
+
+  void* allocate(std::int64_t bytes) override { return cpu::allocate_aligned(bytes).release(); }
+  void deallocate(void* memory, std::int64_t /*bytes*/) noexcept override { cpu::FreeMemory{}(memory); }
+  void copy(void* target, const void* source, std::int64_t bytes, CopyDirection /*direction*/) override {
+    if (bytes > 0) std::memcpy(target, source, static_cast<std::size_t>(bytes));
+  }
+  void synchronize() override {}
+  std::int64_t workspace_bytes() const override { return machine_.workspace.held_bytes(); }
+
+  void fill(Array y, std::int64_t n, double value) override { cpu::fill(machine_, y, n, value); }
+  void cast(ConstArray x, Array y, std::int64_t n) override { cpu::cast(machine_, x, y, n); }
+  void unary(UnaryOp op, ConstArray x, Array y, std::int64_t n, double a, double b) override {
+    cpu::unary(machine_, op, x, y, n, a, b);
+  }
+  void binary(BinaryOp op, ConstArray p, ConstArray q, Array y, const BroadcastShape& shape, double a,
+              double b) override {
+    cpu::binary(machine_, op, p, q, y, shape, a, b);
+  }
+  void copy_2d(ConstArray x, Array y, const Copy2dShape& shape) override { cpu::copy_2d(machine_, x, y, shape); }
+
+  void sum(ConstArray x, Array y, const ReduceShape& shape) override { cpu::sum(machine_, x, y, shape); }
+  void expand(ConstArray x, Array y, const ReduceShape& shape) override { cpu::expand(machine_, x, y, shape); }
+
+  void matmul(ConstArray a, ConstArray b, Array y, const MatmulShape& shape) override {
+    plain_ ? cpu::matmul_reference(a, b, y, shape) : cpu::matmul(machine_, a, b, y, shape);
+  }
+  void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape) override {
+    plain_ ? cpu::conv2d_reference(x, weight, bias, y, shape) : cpu::conv2d(machine_, x, weight, bias, y, shape);
+  }
+  void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
+                         const Conv2dShape& shape) override {
+    plain_ ? cpu::conv2d_grad_input_reference(dy, weight, bias, dx, shape)
+           : cpu::conv2d_grad_input(machine_, dy, weight, bias, dx, shape);
+  }
+  void conv2d_grad_weight(ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape) override {
+    plain_ ? cpu::conv2d_grad_weight_reference(x, dy, dw, shape)
+           : cpu::conv2d_grad_weight(machine_, x, dy, dw, shape);
+  }
+
+  void pad2d(ConstArray x, Array y, const Pad2dShape& shape) override { cpu::pad2d(machine_, x, y, shape); }
+  void pad2d_grad(ConstArray dy, Array dx, const Pad2dShape& shape) override {
+    cpu::pad2d_grad(machine_, dy, dx, shape);
+  }
+  void upsample_nearest(ConstArray x, Array y, const Upsample2dShape& shape) override {
+    cpu::upsample_nearest(machine_, x, y, shape);
+  }
+  void upsample_nearest_grad(ConstArray dy, Array dx, const Upsample2dShape& shape) override {
+    cpu::upsample_nearest_grad(machine_, dy, dx, shape);
+  }
+  void max_pool2d(ConstArray x, Array y, std::int32_t* indices, const Pool2dShape& shape) override {
+    cpu::max_pool2d(machine_, x, y, indices, shape);
+  }
+  void max_pool2d_scatter(ConstArray dy, const std::int32_t* indices, Array dx, const Pool2dShape& shape) override {
+    cpu::max_pool2d_scatter(machine_, dy, indices, dx, shape);
+  }
+  void max_pool2d_gather(ConstArray x, const std::int32_t* indices, Array y, const Pool2dShape& shape) override {
+    cpu::max_pool2d_gather(machine_, x, indices, y, shape);
+  }
+
+  void norm(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
+            const NormShape& shape) override {
+    plain_ ? cpu::norm_reference(x, gamma, beta, y, mean, variance, eps, shape)
+           : cpu::norm(machine_, x, gamma, beta, y, mean, variance, eps, shape);
+  }
+  void norm_grad(ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma, Array dx,
+                 Array dgamma, Array dbeta, double eps, const NormShape& shape) override {
+    cpu::norm_grad(machine_, dy, x, mean, variance, gamma, dx, dgamma, dbeta, eps, shape);
+  }
+
+  void random_uniform(PhiloxState state, Array y, std::int64_t n) override {
+    cpu::random_uniform(machine_, state, y, n);
+  }
+  void random_normal(PhiloxState state, Array y, std::int64_t n) override {
+    cpu::random_normal(machine_, state, y, n);
+  }
+  void dropout(PhiloxState state, ConstArray x, Array y, std::int64_t n, double rate) override {
+    cpu::dropout(machine_, state, x, y, n, rate);
+  }
+
+  void adam(std::span<const AdamTensor> tensors, const AdamOptions& options) override {
+    cpu::adam(machine_, tensors, options);
+  }
+  void ema(std::span<const EmaTensor> tensors, double decay) override { cpu::ema(machine_, tensors, decay); }
+
+  void image_to_float(const std::uint8_t* x, Array y, std::int64_t n) override {
+    cpu::image_to_float(machine_, x, y, n);
+  }
+  void float_to_image(ConstArray x, std::uint8_t* y, std::int64_t n) override {
+    cpu::float_to_image(machine_, x, y, n);
+  }
+
+ private:
+  cpu::Machine machine_;
+  bool plain_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(int threads, CpuKernels kernels) {
+  return std::make_unique<CpuBackend>(threads, kernels);
+}
+
+}  // namespace dg

@@ -1,0 +1,90 @@
+// The micro-kernel behind every convolution: a sum of outer products held in registers,
+//   acc[i][v] += a[i * a_row + t * a_step] * b[t * b_step + v * lanes ...]    for t = 0 .. steps-1.
+// Convolution forward and grad_input: i = pixels, t = (column, channel) of a kernel row, b = packed weights.
+// grad_weight: i = output channels, t = pixels, b = the input under the kernel row.
+// a is read by broadcast straight from the image: nothing is gathered or copied.
+#pragma once
+
+#include <utility>
+
+#include "kernels/cpu/vector.h"
+
+namespace dg::cpu {
+
+template <typename T, int Rows, int Vecs>
+struct Tile {
+  Vec<T> acc[Rows][Vecs];
+
+  void clear() {
+    for (auto& row : acc) {
+      for (auto& value : row) value = Vec<T>{};
+    }
+  }
+
+  void accumulate(const T* a, std::int64_t a_row, std::int64_t a_step, const T* b, std::int64_t b_step,
+                  std::int64_t steps) {
+    for (std::int64_t t = 0; t < steps; ++t) {
+      Vec<T> right[Vecs];
+#pragma GCC unroll 4
+      for (int v = 0; v < Vecs; ++v) right[v] = load(b + v * kLanes<T>);
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) {
+        const T left = a[i * a_row];
+#pragma GCC unroll 4
+        for (int v = 0; v < Vecs; ++v) acc[i][v] += left * right[v];
+      }
+      a += a_step;
+      b += b_step;
+    }
+  }
+
+  // Row i to target + i * stride, its first `columns` values.
+  void store_rows(T* target, std::int64_t stride, std::int64_t columns) const {
+    for (int i = 0; i < Rows; ++i) {
+      for (int v = 0; v < Vecs; ++v) {
+        const std::int64_t left = columns - v * kLanes<T>;
+        T* to = target + i * stride + v * kLanes<T>;
+        if (left >= kLanes<T>) {
+          store(to, acc[i][v]);
+        } else {
+          for (std::int64_t lane = 0; lane < left; ++lane) to[lane] = acc[i][v][lane];
+        }
+      }
+    }
+  }
+
+  // The same, added to what is there.
+  void add_rows(T* target, std::int64_t stride, std::int64_t columns) const {
+    for (int i = 0; i < Rows; ++i) {
+      for (int v = 0; v < Vecs; ++v) {
+        const std::int64_t left = columns - v * kLanes<T>;
+        T* to = target + i * stride + v * kLanes<T>;
+        if (left >= kLanes<T>) {
+          store(to, load(to) + acc[i][v]);
+        } else {
+          for (std::int64_t lane = 0; lane < left; ++lane) to[lane] += acc[i][v][lane];
+        }
+      }
+    }
+  }
+};
+
+// body.template operator()<Rows>() with Rows = rows, 1 <= rows <= kTileRows.
+template <typename Body>
+inline void dispatch_rows(std::int64_t rows, const Body& body) {
+  [&]<int... I>(std::integer_sequence<int, I...>) {
+    (void)((rows == I + 1 && (body.template operator()<I + 1>(), true)) || ...);
+  }(std::make_integer_sequence<int, kTileRows>{});
+}
+
+// [0, n) in the fewest groups of at most kTileRows, of nearly equal size: body(begin, size).
+template <typename Body>
+inline void for_row_groups(std::int64_t n, const Body& body) {
+  const std::int64_t groups = (n + kTileRows - 1) / kTileRows;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const std::int64_t begin = n * g / groups;
+    body(begin, n * (g + 1) / groups - begin);
+  }
+}
+
+}  // namespace dg::cpu

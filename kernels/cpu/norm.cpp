@@ -1,0 +1,237 @@
+// Statistics and normalisation per group and channel over x (groups, pixels, channels). Per block of pixels that
+// fits the first-level cache: mean and squared deviations in two passes; blocks are joined in order by
+//   m2 = m2_a + m2_b + delta^2 * n_a * n_b / n,  mean = mean_a + delta * n_b / n
+// (Chan, Golub, LeVeque 1979), so x is read from memory once for its statistics. Bytes: three tensors for norm (two
+// reads, one write), five for norm_grad. The plain two-pass loops below specify the result.
+#include <cmath>
+#include <vector>
+
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/parallel.h"
+
+namespace dg::cpu {
+namespace {
+
+// Pixels per block: depends on the shape alone, so sums do not depend on the number of threads.
+std::int64_t block_pixels(std::int64_t channels) { return std::max<std::int64_t>(8, 4096 / channels); }
+
+struct Blocks {
+  std::int64_t pixels = 0;  // of a full block
+  std::int64_t count = 0;   // per group
+  explicit Blocks(const NormShape& s) : pixels(block_pixels(s.channels)), count((s.pixels + pixels - 1) / pixels) {}
+  std::int64_t size(std::int64_t block, const NormShape& s) const {
+    return std::min(pixels, s.pixels - block * pixels);
+  }
+};
+
+int threads_for(const Machine& m, const NormShape& s) {
+  return s.groups * s.pixels * s.channels < kGrain ? 1 : m.threads;
+}
+
+// mean and sum of squared deviations of one block, per channel.
+template <typename T>
+void block_statistics(const T* x, std::int64_t pixels, std::int64_t channels, Compute<T>* mean, Compute<T>* m2) {
+  using C = Compute<T>;
+  std::fill(mean, mean + channels, C(0));
+  std::fill(m2, m2 + channels, C(0));
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) mean[c] += static_cast<C>(x[i * channels + c]);
+  }
+  for (std::int64_t c = 0; c < channels; ++c) mean[c] /= static_cast<C>(pixels);
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const C d = static_cast<C>(x[i * channels + c]) - mean[c];
+      m2[c] += d * d;
+    }
+  }
+}
+
+template <typename T>
+void statistics(Machine& m, const T* x, T* mean, T* variance, const NormShape& s) {
+  using C = Compute<T>;
+  const Blocks blocks(s);
+  const auto partial = m.workspace.borrow<C>(s.groups * blocks.count * 2 * s.channels);
+  parallel_for(threads_for(m, s), s.groups * blocks.count, [&](std::int64_t task) {
+    const std::int64_t block = task % blocks.count;
+    const std::int64_t first = task / blocks.count * s.pixels + block * blocks.pixels;
+    C* out = partial.data() + task * 2 * s.channels;
+    block_statistics(x + first * s.channels, blocks.size(block, s), s.channels, out, out + s.channels);
+  });
+  for (std::int64_t i = 0; i < s.groups * s.channels; ++i) {
+    const C* first = partial.data() + i / s.channels * blocks.count * 2 * s.channels + i % s.channels;
+    double n = 0.0;
+    double average = 0.0;
+    double m2 = 0.0;
+    for (std::int64_t block = 0; block < blocks.count; ++block) {
+      const auto n_b = static_cast<double>(blocks.size(block, s));
+      const double delta = static_cast<double>(first[block * 2 * s.channels]) - average;
+      m2 += static_cast<double>(first[(block * 2 + 1) * s.channels]) + delta * delta * n * n_b / (n + n_b);
+      n += n_b;
+      average += delta * n_b / n;
+    }
+    mean[i] = T(static_cast<C>(average));
+    variance[i] = T(static_cast<C>(m2 / n));
+  }
+}
+
+template <typename T>
+Compute<T> rstd_of(T variance, double eps) {
+  return Compute<T>(1) / std::sqrt(static_cast<Compute<T>>(variance) + static_cast<Compute<T>>(eps));
+}
+
+template <typename T>
+Compute<T> gamma_at(const T* gamma, std::int64_t c) {
+  return gamma == nullptr ? Compute<T>(1) : static_cast<Compute<T>>(gamma[c]);
+}
+
+// y = x * scale + shift per channel, with scale = rstd * gamma and shift = beta - mean * scale.
+template <typename T>
+void norm_typed(Machine& m, const T* x, const T* gamma, const T* beta, T* y, T* mean, T* variance, double eps,
+                const NormShape& s) {
+  using C = Compute<T>;
+  statistics(m, x, mean, variance, s);
+  const Blocks blocks(s);
+  parallel_for(threads_for(m, s), s.groups * blocks.count, [&](std::int64_t task) {
+    const std::int64_t group = task / blocks.count;
+    const std::int64_t block = task % blocks.count;
+    std::vector<C> scale(static_cast<std::size_t>(s.channels));
+    std::vector<C> shift(scale.size());
+    for (std::int64_t c = 0; c < s.channels; ++c) {
+      const auto i = static_cast<std::size_t>(c);
+      scale[i] = rstd_of(variance[group * s.channels + c], eps) * gamma_at(gamma, c);
+      shift[i] = (beta == nullptr ? C(0) : static_cast<C>(beta[c])) -
+                 static_cast<C>(mean[group * s.channels + c]) * scale[i];
+    }
+    const std::int64_t first = (group * s.pixels + block * blocks.pixels) * s.channels;
+    for (std::int64_t i = 0; i < blocks.size(block, s); ++i) {
+      const T* in = x + first + i * s.channels;
+      T* out = y + first + i * s.channels;
+      for (std::int64_t c = 0; c < s.channels; ++c) {
+        out[c] = T(static_cast<C>(in[c]) * scale[static_cast<std::size_t>(c)] + shift[static_cast<std::size_t>(c)]);
+      }
+    }
+  });
+}
+
+template <typename T>
+void norm_grad_typed(Machine& m, const T* dy, const T* x, const T* mean, const T* variance, const T* gamma,
+                     T* dx, T* dgamma, T* dbeta, double eps, const NormShape& s) {
+  using C = Compute<T>;
+  const Blocks blocks(s);
+  const auto partial = m.workspace.borrow<C>(s.groups * blocks.count * 2 * s.channels);
+
+  // Sums of dy and of dy * h per block.
+  parallel_for(threads_for(m, s), s.groups * blocks.count, [&](std::int64_t task) {
+    const std::int64_t group = task / blocks.count;
+    const std::int64_t block = task % blocks.count;
+    const std::int64_t first = (group * s.pixels + block * blocks.pixels) * s.channels;
+    const T* mu = mean + group * s.channels;
+    const T* var = variance + group * s.channels;
+    C* sum_dy = partial.data() + task * 2 * s.channels;
+    C* sum_dyh = sum_dy + s.channels;
+    std::fill(sum_dy, sum_dy + 2 * s.channels, C(0));
+    for (std::int64_t i = 0; i < blocks.size(block, s); ++i) {
+      const T* g = dy + first + i * s.channels;
+      const T* v = x + first + i * s.channels;
+      for (std::int64_t c = 0; c < s.channels; ++c) {
+        sum_dy[c] += static_cast<C>(g[c]);
+        sum_dyh[c] += static_cast<C>(g[c]) * (static_cast<C>(v[c]) - static_cast<C>(mu[c]));
+      }
+    }
+    for (std::int64_t c = 0; c < s.channels; ++c) sum_dyh[c] *= rstd_of(var[c], eps);
+  });
+
+  // Joined in order.
+  for (std::int64_t i = 0; i < s.groups * s.channels; ++i) {
+    const C* first = partial.data() + i / s.channels * blocks.count * 2 * s.channels + i % s.channels;
+    double total_dy = 0.0;
+    double total_dyh = 0.0;
+    for (std::int64_t block = 0; block < blocks.count; ++block) {
+      total_dy += static_cast<double>(first[block * 2 * s.channels]);
+      total_dyh += static_cast<double>(first[(block * 2 + 1) * s.channels]);
+    }
+    dbeta[i] = T(static_cast<C>(total_dy));
+    dgamma[i] = T(static_cast<C>(total_dyh));
+  }
+
+  // dx = a * dy + b * x + d, with the three factors per channel.
+  parallel_for(threads_for(m, s), s.groups * blocks.count, [&](std::int64_t task) {
+    const std::int64_t group = task / blocks.count;
+    const std::int64_t block = task % blocks.count;
+    const std::int64_t first = (group * s.pixels + block * blocks.pixels) * s.channels;
+    std::vector<C> factors(static_cast<std::size_t>(3 * s.channels));
+    C* a = factors.data();
+    C* b = a + s.channels;
+    C* d = b + s.channels;
+    for (std::int64_t c = 0; c < s.channels; ++c) {
+      const std::int64_t i = group * s.channels + c;
+      const C r = rstd_of(variance[i], eps);
+      const C n = static_cast<C>(s.pixels);
+      a[c] = gamma_at(gamma, c) * r;
+      b[c] = -a[c] * r * static_cast<C>(dgamma[i]) / n;
+      d[c] = -a[c] * static_cast<C>(dbeta[i]) / n - b[c] * static_cast<C>(mean[i]);
+    }
+    for (std::int64_t i = 0; i < blocks.size(block, s); ++i) {
+      const std::int64_t offset = first + i * s.channels;
+      for (std::int64_t c = 0; c < s.channels; ++c) {
+        dx[offset + c] =
+            T(a[c] * static_cast<C>(dy[offset + c]) + b[c] * static_cast<C>(x[offset + c]) + d[c]);
+      }
+    }
+  });
+}
+
+template <typename T>
+const T* optional(ConstArray array) {
+  return array ? array.as<T>() : nullptr;
+}
+
+}  // namespace
+
+void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
+          const NormShape& shape) {
+  dispatch_float(x.dtype, [&]<typename T>() {
+    norm_typed(m, x.as<T>(), optional<T>(gamma), optional<T>(beta), y.as<T>(), mean.as<T>(), variance.as<T>(), eps,
+               shape);
+  });
+}
+
+void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
+                    const NormShape& s) {
+  dispatch_float(x.dtype, [&]<typename T>() {
+    using C = Compute<T>;
+    const auto wide = [](T v) { return static_cast<double>(static_cast<C>(v)); };
+    for (std::int64_t g = 0; g < s.groups; ++g) {
+      for (std::int64_t c = 0; c < s.channels; ++c) {
+        const auto at = [&](std::int64_t i) { return (g * s.pixels + i) * s.channels + c; };
+        double average = 0.0;
+        for (std::int64_t i = 0; i < s.pixels; ++i) average += wide(x.as<T>()[at(i)]);
+        average /= static_cast<double>(s.pixels);
+        double total = 0.0;
+        for (std::int64_t i = 0; i < s.pixels; ++i) {
+          const double d = wide(x.as<T>()[at(i)]) - average;
+          total += d * d;
+        }
+        total /= static_cast<double>(s.pixels);
+        const double r = 1.0 / std::sqrt(total + eps);
+        mean.as<T>()[g * s.channels + c] = T(static_cast<C>(average));
+        variance.as<T>()[g * s.channels + c] = T(static_cast<C>(total));
+        const double scale = gamma ? wide(gamma.as<T>()[c]) : 1.0;
+        const double shift = beta ? wide(beta.as<T>()[c]) : 0.0;
+        for (std::int64_t i = 0; i < s.pixels; ++i) {
+          y.as<T>()[at(i)] = T(static_cast<C>((wide(x.as<T>()[at(i)]) - average) * r * scale + shift));
+        }
+      }
+    }
+  });
+}
+
+void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma,
+               Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape) {
+  dispatch_float(x.dtype, [&]<typename T>() {
+    norm_grad_typed(m, dy.as<T>(), x.as<T>(), mean.as<T>(), variance.as<T>(), optional<T>(gamma),
+                    dx.as<T>(), dgamma.as<T>(), dbeta.as<T>(), eps, shape);
+  });
+}
+
+}  // namespace dg::cpu

@@ -1,0 +1,66 @@
+// Adam (Kingma and Ba 2015, algorithm 1) and exponential moving averages, over all parameters in one call.
+#include <cmath>
+
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/parallel.h"
+
+namespace dg::cpu {
+namespace {
+
+template <typename T>
+void adam_typed(Machine& m, const AdamTensor& t, const AdamOptions& o) {
+  const T beta1 = static_cast<T>(o.beta1);
+  const T beta2 = static_cast<T>(o.beta2);
+  const T correction1 = static_cast<T>(1.0 / (1.0 - std::pow(o.beta1, static_cast<double>(o.step))));
+  const T correction2 = static_cast<T>(1.0 / (1.0 - std::pow(o.beta2, static_cast<double>(o.step))));
+  const T rate = static_cast<T>(o.learning_rate);
+  const T epsilon = static_cast<T>(o.epsilon);
+  T* param = t.param.as<T>();
+  const T* grad = t.grad.as<T>();
+  T* first = t.m.as<T>();
+  T* second = t.v.as<T>();
+  parallel_runs(m.threads, t.numel, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      first[i] = beta1 * first[i] + (T(1) - beta1) * grad[i];
+      second[i] = beta2 * second[i] + (T(1) - beta2) * grad[i] * grad[i];
+      param[i] -= rate * (first[i] * correction1) / (std::sqrt(second[i] * correction2) + epsilon);
+    }
+  });
+}
+
+template <typename T>
+void ema_typed(Machine& m, const EmaTensor& t, double decay) {
+  const T keep = static_cast<T>(decay);
+  T* average = t.average.as<T>();
+  const T* value = t.value.as<T>();
+  parallel_runs(m.threads, t.numel, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) average[i] = keep * average[i] + (T(1) - keep) * value[i];
+  });
+}
+
+// body.template operator()<float or double>(): optimizer state is never narrower than float32.
+template <typename Body>
+void dispatch_wide(DType dtype, const char* op, const Body& body) {
+  switch (dtype) {
+    case DType::float32: return body.template operator()<float>();
+    case DType::float64: return body.template operator()<double>();
+    case DType::bfloat16: break;
+  }
+  fail(op, ": parameters are ", name_of(dtype), ", expected float32 or float64 master weights");
+}
+
+}  // namespace
+
+void adam(Machine& m, std::span<const AdamTensor> tensors, const AdamOptions& options) {
+  for (const AdamTensor& t : tensors) {
+    dispatch_wide(t.param.dtype, "adam", [&]<typename T>() { adam_typed<T>(m, t, options); });
+  }
+}
+
+void ema(Machine& m, std::span<const EmaTensor> tensors, double decay) {
+  for (const EmaTensor& t : tensors) {
+    dispatch_wide(t.average.dtype, "ema", [&]<typename T>() { ema_typed<T>(m, t, decay); });
+  }
+}
+
+}  // namespace dg::cpu

@@ -1,0 +1,77 @@
+// Sums over the middle of (outer, reduce, inner), in double. The middle is cut into blocks whose size depends on the
+// shape alone; block sums are added in order, so the result does not depend on the number of threads.
+#include <vector>
+
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/parallel.h"
+
+namespace dg::cpu {
+namespace {
+
+constexpr std::int64_t kBlockElements = 16384;
+
+// Eight chains, so that additions overlap.
+template <typename T>
+double sum_run(const T* x, std::int64_t n) {
+  double chain[8] = {};
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int lane = 0; lane < 8; ++lane) chain[lane] += static_cast<double>(static_cast<Compute<T>>(x[i + lane]));
+  }
+  for (; i < n; ++i) chain[0] += static_cast<double>(static_cast<Compute<T>>(x[i]));
+  return ((chain[0] + chain[1]) + (chain[2] + chain[3])) + ((chain[4] + chain[5]) + (chain[6] + chain[7]));
+}
+
+template <typename T>
+void sum_typed(Machine& m, const T* x, T* y, const ReduceShape& s) {
+  const std::int64_t rows_per_block = std::max<std::int64_t>(1, kBlockElements / s.inner);
+  const std::int64_t blocks = std::max<std::int64_t>(1, (s.reduce + rows_per_block - 1) / rows_per_block);
+  const auto partial = m.workspace.borrow<double>(s.outer * blocks * s.inner);
+
+  // One task: one block of one outer index.
+  parallel_for(s.outer * s.reduce * s.inner < kGrain ? 1 : m.threads, s.outer * blocks, [&](std::int64_t task) {
+    const std::int64_t begin = task % blocks * rows_per_block;
+    const std::int64_t end = std::min(begin + rows_per_block, s.reduce);
+    const T* source = x + (task / blocks * s.reduce + begin) * s.inner;
+    double* target = partial.data() + task * s.inner;
+    if (s.inner == 1) {
+      *target = sum_run(source, end - begin);
+      return;
+    }
+    std::fill(target, target + s.inner, 0.0);
+    for (std::int64_t row = begin; row < end; ++row, source += s.inner) {
+      for (std::int64_t i = 0; i < s.inner; ++i) target[i] += static_cast<double>(static_cast<Compute<T>>(source[i]));
+    }
+  });
+
+  parallel_runs(m.threads, s.outer * s.inner, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t j = begin; j < end; ++j) {
+      const double* first = partial.data() + j / s.inner * blocks * s.inner + j % s.inner;
+      double total = 0.0;
+      for (std::int64_t block = 0; block < blocks; ++block) total += first[block * s.inner];
+      y[j] = T(static_cast<Compute<T>>(total));
+    }
+  });
+}
+
+}  // namespace
+
+void sum(Machine& m, ConstArray x, Array y, const ReduceShape& shape) {
+  dispatch_float(x.dtype, [&]<typename T>() { sum_typed(m, x.as<T>(), y.as<T>(), shape); });
+}
+
+void expand(Machine& m, ConstArray x, Array y, const ReduceShape& s) {
+  dispatch_float(x.dtype, [&]<typename T>() {
+    const T* source = x.as<T>();
+    T* target = y.as<T>();
+    parallel_runs(m.threads, s.outer * s.reduce, kGrain / std::max<std::int64_t>(s.inner, 1) + 1,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t row = begin; row < end; ++row) {
+                      const T* from = source + row / s.reduce * s.inner;
+                      std::copy(from, from + s.inner, target + row * s.inner);
+                    }
+                  });
+  });
+}
+
+}  // namespace dg::cpu

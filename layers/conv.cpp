@@ -1,0 +1,166 @@
+// Conv2d and ConvTranspose2d: configs are checked once here, inputs by the ops.
+#include "layers/conv.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "core/ops.h"
+#include "layers/init.h"
+
+namespace dg {
+
+namespace {
+
+// Fills in kernel_h and kernel_w, and refuses what makes no sense.
+template <typename Config>
+Config checked(const char* layer, Config config) {
+  check(config.in_channels > 0 && config.out_channels > 0, layer, ": got in_channels ", config.in_channels,
+        " and out_channels ", config.out_channels, ", give both a positive number");
+  const bool square = config.kernel > 0 && config.kernel_h == 0 && config.kernel_w == 0;
+  const bool rectangle = config.kernel == 0 && config.kernel_h > 0 && config.kernel_w > 0;
+  check(square || rectangle, layer, ": got kernel ", config.kernel, ", kernel_h ", config.kernel_h,
+        " and kernel_w ", config.kernel_w,
+        ", give either a positive kernel or positive kernel_h and kernel_w");
+  if (square) {
+    config.kernel_h = config.kernel;
+    config.kernel_w = config.kernel;
+  }
+  check(config.stride > 0, layer, ": got stride ", config.stride, ", give a positive one");
+  const Padding2d& pad = config.padding;
+  check(pad.top >= 0 && pad.bottom >= 0 && pad.left >= 0 && pad.right >= 0, layer, ": got padding ", pad.top,
+        ", ", pad.bottom, ", ", pad.left, ", ", pad.right, ", give four numbers that are not negative");
+  return config;
+}
+
+// A KRSC weight; of a transposed convolution the K channels are the ones that come in.
+Tensor glorot_weight(Context& context, const Shape& shape, const ParameterInfo& info) {
+  Tensor weight = Tensor::empty(context, shape);
+  const double limit = glorot_limit(info);
+  fill_uniform(weight, context.random(), -limit, limit);
+  return weight;
+}
+
+template <typename Config>
+ParameterInfo weight_info(const Config& config) {
+  const std::int64_t area = config.kernel_h * config.kernel_w;
+  return {ParameterRole::weight, area * config.in_channels, area * config.out_channels};
+}
+
+void print_padding(std::ostream& out, const Padding2d& pad) {
+  if (pad == Padding2d::all(0)) return;
+  if (pad == Padding2d::all(pad.top)) {
+    out << ", pad " << pad.top;
+  } else {
+    out << ", pad " << pad.top << "/" << pad.bottom << "/" << pad.left << "/" << pad.right;
+  }
+}
+
+std::int64_t same_total(std::int64_t in, std::int64_t kernel, std::int64_t stride) {
+  const std::int64_t out = (in + stride - 1) / stride;
+  return std::max<std::int64_t>((out - 1) * stride + kernel - in, 0);
+}
+
+}  // namespace
+
+Padding2d same_padding(std::int64_t height, std::int64_t width, std::int64_t kernel_h, std::int64_t kernel_w,
+                       std::int64_t stride) {
+  check(height > 0 && width > 0 && kernel_h > 0 && kernel_w > 0 && stride > 0,
+        "same_padding: got an input of ", height, "x", width, ", a kernel of ", kernel_h, "x", kernel_w,
+        " and stride ", stride, ", give positive numbers");
+  const std::int64_t vertical = same_total(height, kernel_h, stride);
+  const std::int64_t horizontal = same_total(width, kernel_w, stride);
+  return {vertical / 2, vertical - vertical / 2, horizontal / 2, horizontal - horizontal / 2};
+}
+
+// ---- Conv2d ----
+
+Conv2d::Conv2d(Context& context, Conv2dConfig config)
+    : Module(context),
+      config_(checked("Conv2d", config)),
+      weight_(register_parameter(
+          "weight",
+          glorot_weight(context,
+                        {config_.out_channels, config_.kernel_h, config_.kernel_w, config_.in_channels},
+                        weight_info(config_)),
+          weight_info(config_))) {
+  check(!config_.same || config_.padding == Padding2d{},
+        "Conv2d: got both padding and same, give one of them: same computes the padding");
+  if (config_.bias) {
+    bias_ =
+        &register_parameter("bias", Tensor::zeros(context, {config_.out_channels}), {ParameterRole::bias});
+  }
+}
+
+Tensor Conv2d::forward(const Tensor& x) {
+  Padding2d padding = config_.padding;
+  if (config_.same) {
+    check(x.rank() == 4, "Conv2d: got an input of shape ", x.shape(), ", expected (N,H,W,C), reshape it");
+    padding = same_padding(x.dim(1), x.dim(2), config_.kernel_h, config_.kernel_w, config_.stride);
+  }
+  return conv2d(x, weight_, bias_ != nullptr ? *bias_ : Tensor(),
+                Conv2dOptions::same_stride(config_.stride, padding));
+}
+
+std::string Conv2d::details() const {
+  std::ostringstream out;
+  out << config_.in_channels << "->" << config_.out_channels << ", " << config_.kernel_h << "x"
+      << config_.kernel_w;
+  if (config_.stride != 1) out << ", stride " << config_.stride;
+  if (config_.same) out << ", same";
+  print_padding(out, config_.padding);
+  if (!config_.bias) out << ", no bias";
+  return out.str();
+}
+
+std::int64_t Conv2d::multiply_adds(const Shape& /*input*/, const Shape& output) const {
+  return output.numel() * config_.kernel_h * config_.kernel_w * config_.in_channels;
+}
+
+// ---- ConvTranspose2d ----
+
+ConvTranspose2d::ConvTranspose2d(Context& context, ConvTranspose2dConfig config)
+    : Module(context),
+      config_(checked("ConvTranspose2d", config)),
+      weight_(register_parameter(
+          "weight",
+          glorot_weight(context,
+                        {config_.in_channels, config_.kernel_h, config_.kernel_w, config_.out_channels},
+                        weight_info(config_)),
+          weight_info(config_))) {
+  check(config_.output_padding >= 0 && config_.output_padding < config_.stride,
+        "ConvTranspose2d: got output_padding ", config_.output_padding, " with stride ", config_.stride,
+        ", give 0 to stride - 1");
+  if (config_.bias) {
+    bias_ =
+        &register_parameter("bias", Tensor::zeros(context, {config_.out_channels}), {ParameterRole::bias});
+  }
+}
+
+Tensor ConvTranspose2d::forward(const Tensor& x) {
+  ConvTranspose2dOptions options;
+  options.stride_h = config_.stride;
+  options.stride_w = config_.stride;
+  options.padding = config_.padding;
+  options.output_padding_h = config_.output_padding;
+  options.output_padding_w = config_.output_padding;
+  return conv_transpose2d(x, weight_, bias_ != nullptr ? *bias_ : Tensor(), options);
+}
+
+std::string ConvTranspose2d::details() const {
+  std::ostringstream out;
+  out << config_.in_channels << "->" << config_.out_channels << ", " << config_.kernel_h << "x"
+      << config_.kernel_w;
+  if (config_.stride != 1) out << ", stride " << config_.stride;
+  print_padding(out, config_.padding);
+  if (config_.output_padding != 0) out << ", output pad " << config_.output_padding;
+  if (!config_.bias) out << ", no bias";
+  return out.str();
+}
+
+std::int64_t ConvTranspose2d::multiply_adds(const Shape& input, const Shape& /*output*/) const {
+  // Every input element meets every weight of its channel; products that fall into the cut margin are
+  // counted.
+  return input.numel() * config_.kernel_h * config_.kernel_w * config_.out_channels;
+}
+
+}  // namespace dg

@@ -1,0 +1,78 @@
+// Normalisation layers. y = (x - mean) / sqrt(var + eps) * gamma + beta, var the biased variance.
+// Names follow PyTorch's: gamma is `weight`, beta is `bias`, the buffers are `running_mean` and
+// `running_var`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "layers/module.h"
+
+namespace dg {
+
+struct InstanceNorm2dConfig {
+  std::int64_t channels = 0;
+  double eps = 1e-5;
+  bool affine = false;  // weight (C) and bias (C)
+  // The buffers exist, so that files that carry them load; statistics still come from each image itself.
+  bool track_running_stats = false;
+  // Needs track_running_stats: eval mode normalises with the buffers, as PyTorch's eval() does, and training
+  // moves them by `momentum` towards the mean of the images' means and unbiased variances.
+  bool use_running_stats_in_eval = false;
+  double momentum = 0.9;  // running = momentum * running + (1 - momentum) * batch; PyTorch's is 1 - this
+};
+
+// Statistics per image and channel over H, W. x (N,H,W,C) -> the same shape.
+class InstanceNorm2d final : public Module {
+ public:
+  using Config = InstanceNorm2dConfig;
+  InstanceNorm2d(Context& context, InstanceNorm2dConfig config);
+
+  std::string kind() const override { return "InstanceNorm2d"; }
+  std::string details() const override;
+  const InstanceNorm2dConfig& config() const { return config_; }
+
+ private:
+  Tensor forward(const Tensor& x) override;
+  void update_running_stats(const Tensor& x);
+
+  InstanceNorm2dConfig config_;
+  Tensor* gamma_ = nullptr;
+  Tensor* beta_ = nullptr;
+  Tensor* running_mean_ = nullptr;
+  Tensor* running_var_ = nullptr;
+};
+
+struct BatchNorm2dConfig {
+  std::int64_t channels = 0;
+  double eps = 1e-5;  // Keras: 1e-3
+  // running = momentum * running + (1 - momentum) * batch, as in Keras (0.99 there; PyTorch's 0.1 is 0.9
+  // here).
+  double momentum = 0.9;
+  // Multiply the batch's variance by n / (n - 1) before it enters running_var, n = N * H * W: what PyTorch
+  // and TensorFlow's fused kernel do. The output always uses the biased variance.
+  bool unbiased_running_variance = false;
+};
+
+// Training: statistics per channel over N, H, W, and the buffers are updated. Eval: the buffers.
+// x (N,H,W,C) or (N,C) -> the same shape.
+class BatchNorm2d final : public Module {
+ public:
+  using Config = BatchNorm2dConfig;
+  BatchNorm2d(Context& context, BatchNorm2dConfig config);
+
+  std::string kind() const override { return "BatchNorm2d"; }
+  std::string details() const override;
+  const BatchNorm2dConfig& config() const { return config_; }
+
+ private:
+  Tensor forward(const Tensor& x) override;
+
+  BatchNorm2dConfig config_;
+  Tensor& gamma_;
+  Tensor& beta_;
+  Tensor& running_mean_;
+  Tensor& running_var_;
+};
+
+}  // namespace dg

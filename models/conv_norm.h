@@ -1,0 +1,52 @@
+// A convolution and the normalisation behind it: the pair that every network on this floor is made of.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "layers/conv.h"
+#include "layers/module.h"
+
+namespace dg {
+
+enum class NormKind : std::uint8_t { instance, batch, none };
+
+std::string to_string(NormKind kind);        // "instance"
+NormKind parse_norm(std::string_view name);  // Error for a name that is none of the three
+
+// eps and momentum are for batch norm too; instance norm has no parameters here, as in DeblurGAN.
+struct NormConfig {
+  NormKind kind = NormKind::instance;
+  double eps = 1e-5;
+  double momentum = 0.9;                  // of the running statistics: their old value's share
+  bool unbiased_running_variance = true;  // as PyTorch; Keras 3 keeps the biased one
+};
+
+// Null for NormKind::none.
+std::unique_ptr<Module> make_norm(Context& context, const NormConfig& config, std::int64_t channels);
+
+// norm(conv(x)). Children: "conv", and "norm" unless there is none.
+template <typename Conv>
+class ConvNorm final : public Module {
+ public:
+  ConvNorm(Context& context, typename Conv::Config conv, const NormConfig& norm)
+      : Module(context), conv_(context, conv), norm_(make_norm(context, norm, conv.out_channels)) {
+    register_child("conv", conv_);
+    if (norm_ != nullptr) register_child("norm", *norm_);
+  }
+
+  std::string kind() const override { return "ConvNorm"; }
+
+ private:
+  Tensor forward(const Tensor& x) override { return norm_ != nullptr ? (*norm_)(conv_(x)) : conv_(x); }
+
+  Conv conv_;
+  std::unique_ptr<Module> norm_;
+};
+
+// Throws Error unless x is (N, H, W, 3) with H and W multiples of `multiple` and at least `minimum`.
+void check_image_batch(const char* network, const Tensor& x, std::int64_t multiple, std::int64_t minimum);
+
+}  // namespace dg

@@ -1,0 +1,114 @@
+// The Keras program's tables.
+#include "models/keras_gan.h"
+
+#include "core/ops.h"
+#include "kernels/check.h"
+#include "models/residual_block.h"
+
+namespace dg {
+
+namespace {
+
+constexpr double kLeak = 0.2;
+
+constexpr NormConfig kNoNorm{.kind = NormKind::none};
+constexpr NormConfig kBatchNorm{
+    .kind = NormKind::batch, .eps = 1e-3, .momentum = 0.99, .unbiased_running_variance = false};
+
+Conv2dConfig valid(std::int64_t in, std::int64_t out, std::int64_t kernel) {
+  return {.in_channels = in, .out_channels = out, .kernel = kernel};
+}
+
+Conv2dConfig same(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride) {
+  return {.in_channels = in,
+          .out_channels = out,
+          .kernel = kernel,
+          .stride = stride,
+          .padding = {},
+          .same = true};
+}
+
+ResidualBlockConfig block(const KerasGeneratorConfig& config) {
+  return {.width = 4 * config.ngf,
+          .norm = kBatchNorm,
+          .dropout = config.dropout,
+          .dropout_at_test = config.dropout_at_test};
+}
+
+Tensor reflect(const Tensor& x) { return pad2d(x, Padding2d::all(3), PadMode::reflect); }
+
+Tensor upsample(const Tensor& x) { return upsample_nearest2d(x, 2); }
+
+// Four convolutions halve the size, rounding up.
+std::int64_t flat_features(const KerasDiscriminatorConfig& config) {
+  check(config.height > 0 && config.width > 0, "KerasDiscriminator: got a size of ", config.height, "x",
+        config.width, ", give that of the training images");
+  return ((config.height + 15) / 16) * ((config.width + 15) / 16);
+}
+
+}  // namespace
+
+KerasGenerator::KerasGenerator(Context& context, const KerasGeneratorConfig& config)
+    : Module(context),
+      config_(config),
+      head_(context, valid(3, config.ngf, 7), kBatchNorm),
+      down1_(context, same(config.ngf, 2 * config.ngf, 3, 2), kBatchNorm),
+      down2_(context, same(2 * config.ngf, 4 * config.ngf, 3, 2), kBatchNorm),
+      blocks_(make_residual_blocks(context, config.blocks, block(config))),
+      up1_(context, same(4 * config.ngf, 2 * config.ngf, 3, 1), kBatchNorm),
+      up2_(context, same(2 * config.ngf, config.ngf, 3, 1), kBatchNorm),
+      tail_(context, valid(config.ngf, 3, 7), kNoNorm) {
+  register_child("head", head_);
+  register_child("down1", down1_);
+  register_child("down2", down2_);
+  register_child("blocks", *blocks_);
+  register_child("up1", up1_);
+  register_child("up2", up2_);
+  register_child("tail", tail_);
+}
+
+Tensor KerasGenerator::forward(const Tensor& image) {
+  check_image_batch("KerasGenerator", image, kSizeMultiple, kMinimumSize);
+  Tensor x = relu(head_(reflect(image)));  // (N, H,   W,   ngf)
+  x = relu(down1_(x));                     // (N, H/2, W/2, 2 ngf)
+  x = relu(down2_(x));                     // (N, H/4, W/4, 4 ngf)
+  x = (*blocks_)(x);
+  x = relu(up1_(upsample(x)));  // (N, H/2, W/2, 2 ngf)
+  x = relu(up2_(upsample(x)));  // (N, H,   W,   ngf)
+  x = tanh(tail_(reflect(x)));  // (N, H,   W,   3)
+  return (x + image) * 0.5;
+}
+
+KerasDiscriminator::KerasDiscriminator(Context& context, const KerasDiscriminatorConfig& config)
+    : Module(context),
+      config_(config),
+      head_(context, same(3, config.ndf, 4, 2), kNoNorm),
+      stages_(context),
+      tail_(context, same(8 * config.ndf, 1, 4, 1), kNoNorm),
+      flatten_(context),
+      dense1_(context, {.in_features = flat_features(config), .out_features = 1024}),
+      dense2_(context, {.in_features = 1024, .out_features = 1}) {
+  stages_.add(same(config.ndf, config.ndf, 4, 2), kBatchNorm);
+  stages_.add(same(config.ndf, 2 * config.ndf, 4, 2), kBatchNorm);
+  stages_.add(same(2 * config.ndf, 4 * config.ndf, 4, 2), kBatchNorm);
+  stages_.add(same(4 * config.ndf, 8 * config.ndf, 4, 1), kBatchNorm);
+  register_child("head", head_);
+  register_child("stages", stages_);
+  register_child("tail", tail_);
+  register_child("flatten", flatten_);
+  register_child("dense1", dense1_);
+  register_child("dense2", dense2_);
+}
+
+Tensor KerasDiscriminator::forward(const Tensor& x) {
+  check_image_batch("KerasDiscriminator", x, 1, 1);
+  check(x.dim(1) == config_.height && x.dim(2) == config_.width, "KerasDiscriminator: got images of ",
+        x.dim(1), "x", x.dim(2), ", its dense layer was built for ", config_.height, "x", config_.width,
+        ", build it for the size of the images");
+  Tensor y = leaky_relu(head_(x), kLeak);  // (N, H/2, W/2, ndf)
+  y = stages_(y);                          // (N, H/16, W/16, 8 ndf)
+  y = flatten_(tail_(y));                  // (N, H/16 * W/16)
+  return sigmoid(dense2_(tanh(dense1_(y))));
+}
+
+}  // namespace dg

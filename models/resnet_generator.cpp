@@ -1,0 +1,83 @@
+// DeblurGAN's table, member by member.
+#include "models/resnet_generator.h"
+
+#include "core/ops.h"
+#include "kernels/check.h"
+
+namespace dg {
+
+namespace {
+
+// Batch norm shifts by itself: its convolutions have no bias, as in the repository.
+bool has_bias(const ResnetGeneratorConfig& config) { return config.norm != NormKind::batch; }
+
+Conv2dConfig wide(const ResnetGeneratorConfig& config) {
+  return {.in_channels = 3, .out_channels = config.ngf, .kernel = 7, .bias = has_bias(config)};
+}
+
+// Halves the resolution, doubles the channels.
+Conv2dConfig down(const ResnetGeneratorConfig& config, std::int64_t channels) {
+  return {.in_channels = channels,
+          .out_channels = 2 * channels,
+          .kernel = 3,
+          .stride = 2,
+          .padding = Padding2d::all(1),
+          .bias = has_bias(config)};
+}
+
+// Doubles the resolution, halves the channels.
+ConvTranspose2dConfig up(const ResnetGeneratorConfig& config, std::int64_t channels) {
+  return {.in_channels = channels,
+          .out_channels = channels / 2,
+          .kernel = 3,
+          .stride = 2,
+          .padding = Padding2d::all(1),
+          .output_padding = 1,
+          .bias = has_bias(config)};
+}
+
+ResidualBlockConfig block(const ResnetGeneratorConfig& config) {
+  return {.width = 4 * config.ngf,
+          .convs = config.convs_per_block,
+          .norm = {.kind = config.norm},
+          .bias = has_bias(config),
+          .dropout = config.dropout,
+          .dropout_at_test = config.dropout_at_test};
+}
+
+Tensor reflect(const Tensor& x) { return pad2d(x, Padding2d::all(3), PadMode::reflect); }
+
+}  // namespace
+
+ResnetGenerator::ResnetGenerator(Context& context, const ResnetGeneratorConfig& config)
+    : Module(context),
+      config_(config),
+      head_(context, wide(config), {.kind = config.norm}),
+      down1_(context, down(config, config.ngf), {.kind = config.norm}),
+      down2_(context, down(config, 2 * config.ngf), {.kind = config.norm}),
+      blocks_(make_residual_blocks(context, config.blocks, block(config))),
+      up1_(context, up(config, 4 * config.ngf), {.kind = config.norm}),
+      up2_(context, up(config, 2 * config.ngf), {.kind = config.norm}),
+      tail_(context, {.in_channels = config.ngf, .out_channels = 3, .kernel = 7}, {.kind = NormKind::none}) {
+  register_child("head", head_);
+  register_child("down1", down1_);
+  register_child("down2", down2_);
+  register_child("blocks", *blocks_);
+  register_child("up1", up1_);
+  register_child("up2", up2_);
+  register_child("tail", tail_);
+}
+
+Tensor ResnetGenerator::forward(const Tensor& image) {
+  check_image_batch("ResnetGenerator", image, kSizeMultiple, kMinimumSize);
+  Tensor x = relu(head_(reflect(image)));  // (N, H,   W,   ngf)
+  x = relu(down1_(x));                     // (N, H/2, W/2, 2 ngf)
+  x = relu(down2_(x));                     // (N, H/4, W/4, 4 ngf)
+  x = (*blocks_)(x);
+  x = relu(up1_(x));            // (N, H/2, W/2, 2 ngf)
+  x = relu(up2_(x));            // (N, H,   W,   ngf)
+  x = tanh(tail_(reflect(x)));  // (N, H,   W,   3)
+  return config_.learn_residual ? clamp(image + x, -1.0, 1.0) : x;
+}
+
+}  // namespace dg

@@ -1,0 +1,165 @@
+// The other kernels: fast against reference, threads against one thread, adjoints against their definition.
+#include <numeric>
+
+#include "tests/kernels/backend_checks.h"
+
+using namespace dg;
+using namespace dg::test;
+
+namespace {
+
+const DType kDTypes[] = {DType::float32, DType::bfloat16, DType::float64};
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+}  // namespace
+
+TEST_CASE("matmul kernel: equals the reference for all storages and ragged blocks") {
+  for (const MatmulShape& shape :
+       {MatmulShape{1, 1, 1}, MatmulShape{5, 130, 7}, MatmulShape{129, 3, 200}, MatmulShape{130, 131, 33}}) {
+    for (const DType dtype : kDTypes) {
+      for (int storage = 0; storage < 4; ++storage) {
+        MatmulShape s = shape;
+        s.transpose_a = (storage & 1) != 0;
+        s.transpose_b = (storage & 2) != 0;
+        const auto a = test_values(s.m * s.k, 1, dtype);
+        const auto b = test_values(s.k * s.n, 2, dtype);
+        INFO(s.m << "x" << s.n << "x" << s.k << " storage " << storage << " " << name_of(dtype));
+        CHECK(worst_difference(dtype, s.m * s.n, [&](Backend& backend, DType t, Array y) {
+                const DeviceArray left(backend, t, a), right(backend, t, b);
+                backend.matmul(left.array(), right.array(), y, s);
+              }) < tolerance(dtype));
+      }
+    }
+  }
+}
+
+TEST_CASE("norm kernel: output, mean and variance equal the reference") {
+  for (const NormShape& s : {NormShape{1, 1, 1}, NormShape{2, 77, 3}, NormShape{3, 700, 64}, NormShape{1, 9, 513}}) {
+    for (const DType dtype : kDTypes) {
+      const auto x = test_values(s.groups * s.pixels * s.channels, 1, dtype);
+      const auto gamma = test_values(s.channels, 2, dtype);
+      const auto beta = test_values(s.channels, 3, dtype);
+      const std::int64_t statistics = s.groups * s.channels;
+      const auto run = [&](int which) {
+        return [&, which](Backend& b, DType t, Array out) {
+          const DeviceArray in(b, t, x), g(b, t, gamma), h(b, t, beta);
+          const DeviceArray y(b, t, static_cast<std::int64_t>(x.size())), mean(b, t, statistics), var(b, t, statistics);
+          b.norm(in.array(), g.array(), h.array(), which == 0 ? out : y.array(), which == 1 ? out : mean.array(),
+                 which == 2 ? out : var.array(), 1e-5, s);
+        };
+      };
+      INFO(s.groups << "x" << s.pixels << "x" << s.channels << " " << name_of(dtype));
+      CHECK(worst_difference(dtype, static_cast<std::int64_t>(x.size()), run(0)) < 4 * tolerance(dtype));
+      CHECK(worst_difference(dtype, statistics, run(1)) < 4 * tolerance(dtype));
+      CHECK(worst_difference(dtype, statistics, run(2)) < 4 * tolerance(dtype));
+    }
+  }
+}
+
+TEST_CASE("sum kernel: equals a plain sum, the same for any number of threads") {
+  for (const ReduceShape& s :
+       {ReduceShape{1, 100'003, 1}, ReduceShape{3, 17, 5}, ReduceShape{7, 1, 11}, ReduceShape{2, 40'000, 3}}) {
+    const auto x = test_values(s.outer * s.reduce * s.inner, 4);
+    std::vector<double> want(static_cast<std::size_t>(s.outer * s.inner), 0.0);
+    for (std::int64_t i = 0; i < s.outer * s.reduce * s.inner; ++i) {
+      want[static_cast<std::size_t>(i / (s.reduce * s.inner) * s.inner + i % s.inner)] += x[static_cast<std::size_t>(i)];
+    }
+    std::vector<std::vector<double>> got;
+    for (auto& b : fast_backends()) {
+      const DeviceArray in(*b, DType::float32, x);
+      const DeviceArray y(*b, DType::float32, s.outer * s.inner);
+      b->sum(in.array(), y.array(), s);
+      got.push_back(y.values());
+      for (std::size_t i = 0; i < want.size(); ++i) CHECK(got.back()[i] == Approx(want[i]).epsilon(1e-6).margin(1e-6));
+    }
+    CHECK(got[0] == got[1]);
+  }
+}
+
+TEST_CASE("linear kernels: <A x, y> equals <x, A^T y>") {
+  for (auto& backend : fast_backends()) {
+    Backend& b = *backend;
+    const auto check = [&](std::int64_t n_in, std::int64_t n_out, const auto& forward, const auto& adjoint) {
+      const DeviceArray x(b, DType::float64, test_values(n_in, 1, DType::float64));
+      const DeviceArray y(b, DType::float64, test_values(n_out, 2, DType::float64));
+      const DeviceArray ax(b, DType::float64, n_out);
+      const DeviceArray aty(b, DType::float64, n_in);
+      forward(x.array(), ax.array());
+      adjoint(y.array(), aty.array());
+      CHECK(dot(ax.values(), y.values()) == Approx(dot(x.values(), aty.values())).epsilon(1e-12));
+    };
+    for (const PadMode mode : {PadMode::zero, PadMode::reflect, PadMode::replicate}) {
+      const Pad2dShape s{2, 5, 6, 3, {4, 2, 1, 5}, mode};
+      check(2 * 5 * 6 * 3, 2 * s.padded_h() * s.padded_w() * 3, [&](Array x, Array y) { b.pad2d(x, y, s); },
+            [&](Array y, Array x) { b.pad2d_grad(y, x, s); });
+    }
+    const Upsample2dShape up{2, 3, 4, 5, 3};
+    check(2 * 3 * 4 * 5, 2 * 9 * 12 * 5, [&](Array x, Array y) { b.upsample_nearest(x, y, up); },
+          [&](Array y, Array x) { b.upsample_nearest_grad(y, x, up); });
+    const ReduceShape reduce{3, 700, 5};
+    check(3 * 700 * 5, 15, [&](Array x, Array y) { b.sum(x, y, reduce); },
+          [&](Array y, Array x) { b.expand(y, x, reduce); });
+    const PhiloxState state{9, 4};
+    check(1001, 1001, [&](Array x, Array y) { b.dropout(state, x, y, 1001, 0.4); },
+          [&](Array y, Array x) { b.dropout(state, y, x, 1001, 0.4); });
+  }
+}
+
+TEST_CASE("max pooling: a NaN wins its window, the first of equals wins, scatter and gather are adjoint") {
+  auto b = make_cpu_backend(1);
+  const Pool2dShape s{1, 2, 4, 1, 2, 2};
+  const DeviceArray x(*b, DType::float32, {1, NAN, 5, 5, 3, 4, 5, 5});
+  const DeviceArray y(*b, DType::float32, 2);
+  std::vector<std::int32_t> winners(2);
+  b->max_pool2d(x.array(), y.array(), winners.data(), s);
+  CHECK(std::isnan(y.values()[0]));
+  CHECK(winners == std::vector<std::int32_t>{1, 2});
+  const DeviceArray dy(*b, DType::float32, {10, 20});
+  const DeviceArray dx(*b, DType::float32, 8);
+  b->max_pool2d_scatter(dy.array(), winners.data(), dx.array(), s);
+  CHECK(dx.values() == std::vector<double>{0, 10, 20, 0, 0, 0, 0, 0});
+  b->max_pool2d_gather(dx.array(), winners.data(), y.array(), s);
+  CHECK(y.values() == std::vector<double>{10, 20});
+}
+
+TEST_CASE("image conversion: all 256 levels return, and out-of-range values are clamped") {
+  auto b = make_cpu_backend(2);
+  std::vector<std::uint8_t> levels(256);
+  std::iota(levels.begin(), levels.end(), std::uint8_t{0});
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const DeviceArray x(*b, dtype, 256);
+    b->image_to_float(levels.data(), x.array(), 256);
+    CHECK(x.values().front() == -1.0);
+    CHECK(x.values().back() == 1.0);
+    std::vector<std::uint8_t> back(256);
+    b->float_to_image(x.array(), back.data(), 256);
+    CHECK(back == levels);
+  }
+  const DeviceArray wild(*b, DType::float32, {-3.0, 1.5, NAN, INFINITY, -INFINITY});
+  std::vector<std::uint8_t> out(5);
+  b->float_to_image(wild.array(), out.data(), 5);
+  CHECK(out == std::vector<std::uint8_t>{0, 255, 0, 255, 0});
+}
+
+TEST_CASE("adam kernel: the first step moves by the learning rate against the gradient's sign") {
+  auto b = make_cpu_backend(1);
+  const DeviceArray param(*b, DType::float64, {1, 2});
+  const DeviceArray grad(*b, DType::float64, {0.5, -4});
+  const DeviceArray m(*b, DType::float64, {0, 0});
+  const DeviceArray v(*b, DType::float64, {0, 0});
+  const AdamTensor t{param.array(), grad.array(), m.array(), v.array(), 2};
+  b->adam({&t, 1}, {.learning_rate = 0.1, .beta1 = 0.5, .beta2 = 0.9, .epsilon = 0.0, .step = 1});
+  CHECK(param.values()[0] == Approx(0.9));
+  CHECK(param.values()[1] == Approx(2.1));
+  CHECK(m.values() == std::vector<double>{0.25, -2});
+  CHECK(v.values()[1] == Approx(1.6));
+}
+
+TEST_CASE("arrays: a kernel refuses an element type that it did not expect") {
+  const float value = 1.0F;
+  const ConstArray array{&value, DType::float32};
+  CHECK_THROWS_WITH(array.as<double>(), Catch::Contains("float32") && Catch::Contains("float64"));
+}

@@ -1,0 +1,113 @@
+// The fast convolutions against the plain loops in float64, over ragged tiles, odd channel counts and borders.
+#include "tests/kernels/backend_checks.h"
+
+using namespace dg;
+using namespace dg::test;
+
+namespace {
+
+const std::vector<Conv2dShape>& shapes() {
+  static const std::vector<Conv2dShape> all{
+      {.n = 1, .h = 1, .w = 1, .c = 1, .k = 1, .r = 1, .s = 1},
+      {.n = 2, .h = 7, .w = 9, .c = 5, .k = 19, .r = 3, .s = 4, .stride_h = 2, .stride_w = 3, .padding = {1, 2, 0, 3}},
+      {.n = 1, .h = 8, .w = 8, .c = 3, .k = 16, .r = 4, .s = 4, .stride_h = 2, .stride_w = 2,
+       .padding = Padding2d::all(2)},
+      {.n = 1, .h = 5, .w = 29, .c = 40, .k = 70, .r = 3, .s = 3, .padding = Padding2d::all(1)},
+      {.n = 2, .h = 9, .w = 8, .c = 4, .k = 3, .r = 2, .s = 2, .stride_h = 3, .stride_w = 3},  // gaps between windows
+      {.n = 1, .h = 6, .w = 6, .c = 2, .k = 3, .r = 1, .s = 1, .stride_h = 2, .stride_w = 2},
+      {.n = 1, .h = 14, .w = 13, .c = 3, .k = 64, .r = 7, .s = 7},
+      {.n = 1, .h = 14, .w = 13, .c = 64, .k = 3, .r = 7, .s = 7},
+      {.n = 3, .h = 4, .w = 4, .c = 33, .k = 1, .r = 4, .s = 4, .padding = Padding2d::all(2)},
+      {.n = 1, .h = 2, .w = 40, .c = 17, .k = 32, .r = 1, .s = 3, .stride_w = 2, .padding = {0, 0, 0, 1}},
+  };
+  return all;
+}
+
+std::string describe(const Conv2dShape& s) {
+  return std::to_string(s.c) + "->" + std::to_string(s.k) + ", kernel " + std::to_string(s.r) + "x" +
+         std::to_string(s.s) + ", image " + std::to_string(s.h) + "x" + std::to_string(s.w);
+}
+
+const DType kDTypes[] = {DType::float32, DType::bfloat16, DType::float64};
+
+}  // namespace
+
+TEST_CASE("conv2d kernels: forward equals the reference") {
+  for (const Conv2dShape& s : shapes()) {
+    for (const DType dtype : kDTypes) {
+      INFO(describe(s) << ", " << name_of(dtype));
+      const auto x = test_values(s.input_numel(), 1, dtype);
+      const auto w = test_values(s.weight_numel(), 2, dtype);
+      const auto bias = test_values(s.k, 3, dtype);
+      CHECK(worst_difference(dtype, s.output_numel(), [&](Backend& b, DType t, Array y) {
+              const DeviceArray dx(b, t, x), dw(b, t, w), db(b, t, bias);
+              b.conv2d(dx.array(), dw.array(), db.array(), y, s);
+            }) < tolerance(dtype));
+    }
+  }
+}
+
+TEST_CASE("conv2d kernels: grad_input equals the reference, with and without bias") {
+  for (const Conv2dShape& s : shapes()) {
+    for (const DType dtype : kDTypes) {
+      for (const bool with_bias : {false, true}) {
+        INFO(describe(s) << ", " << name_of(dtype) << ", bias " << with_bias);
+        const auto dy = test_values(s.output_numel(), 1, dtype);
+        const auto w = test_values(s.weight_numel(), 2, dtype);
+        const auto bias = test_values(s.c, 3, dtype);
+        CHECK(worst_difference(dtype, s.input_numel(), [&](Backend& b, DType t, Array dx) {
+                const DeviceArray grad(b, t, dy), weight(b, t, w), shift(b, t, bias);
+                b.conv2d_grad_input(grad.array(), weight.array(), with_bias ? ConstArray(shift.array()) : ConstArray{},
+                                    dx, s);
+              }) < tolerance(dtype));
+      }
+    }
+  }
+}
+
+TEST_CASE("conv2d kernels: grad_weight equals the reference") {
+  for (const Conv2dShape& s : shapes()) {
+    for (const DType dtype : kDTypes) {
+      INFO(describe(s) << ", " << name_of(dtype));
+      const auto x = test_values(s.input_numel(), 1, dtype);
+      const auto dy = test_values(s.output_numel(), 2, dtype);
+      CHECK(worst_difference(dtype, s.weight_numel(), [&](Backend& b, DType t, Array dw) {
+              const DeviceArray in(b, t, x), grad(b, t, dy);
+              b.conv2d_grad_weight(in.array(), grad.array(), dw, s);
+            }) < tolerance(dtype));
+    }
+  }
+}
+
+TEST_CASE("conv2d kernels: grad_weight over many pixels keeps its accuracy") {
+  // Several passes of kPixelsPerPass pixels each are added up.
+  const Conv2dShape s{.n = 2, .h = 70, .w = 66, .c = 3, .k = 5, .r = 3, .s = 3, .padding = Padding2d::all(1)};
+  const auto x = test_values(s.input_numel(), 1);
+  const auto dy = test_values(s.output_numel(), 2);
+  CHECK(worst_difference(DType::float32, s.weight_numel(), [&](Backend& b, DType t, Array dw) {
+          const DeviceArray in(b, t, x), grad(b, t, dy);
+          b.conv2d_grad_weight(in.array(), grad.array(), dw, s);
+        }) < 1e-5);
+}
+
+TEST_CASE("conv2d kernels: bit-equal for any number of threads") {
+  const Conv2dShape s{.n = 2, .h = 33, .w = 31, .c = 20, .k = 24, .r = 3, .s = 3, .padding = Padding2d::all(1)};
+  const auto x = test_values(s.input_numel(), 1);
+  const auto dy = test_values(s.output_numel(), 2);
+  const auto w = test_values(s.weight_numel(), 3);
+  std::vector<std::vector<double>> results;
+  for (const int threads : {1, 2, 5}) {
+    auto b = make_cpu_backend(threads);
+    const DeviceArray in(*b, DType::float32, x), grad(*b, DType::float32, dy), weight(*b, DType::float32, w);
+    const DeviceArray y(*b, DType::float32, s.output_numel()), dx(*b, DType::float32, s.input_numel());
+    const DeviceArray dw(*b, DType::float32, s.weight_numel());
+    b->conv2d(in.array(), weight.array(), {}, y.array(), s);
+    b->conv2d_grad_input(grad.array(), weight.array(), {}, dx.array(), s);
+    b->conv2d_grad_weight(in.array(), grad.array(), dw.array(), s);
+    auto all = y.values();
+    for (const auto& part : {dx.values(), dw.values()}) all.insert(all.end(), part.begin(), part.end());
+    results.push_back(std::move(all));
+  }
+  CHECK(results[0] == results[1]);
+  CHECK(results[0] == results[2]);
+}
