@@ -1,0 +1,182 @@
+// Weight files: which tensors of a file are the generator's, and whether they fit.
+#include "models/weights.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "data/safetensors.h"
+#include "kernels/check.h"
+#include "layers/state.h"
+
+namespace dg {
+
+namespace {
+
+constexpr std::string_view kFormat = "deblurgan";
+constexpr std::string_view kGeneratorPrefix = "generator.";
+constexpr std::string_view kEmaPrefix = "ema.";
+
+bool has_prefix(const SafeTensorsFile& file, std::string_view prefix) {
+  return std::any_of(file.entries().begin(), file.entries().end(),
+                     [&](const SafeTensorEntry& entry) { return entry.name.starts_with(prefix); });
+}
+
+// What stands before the generator's names: nothing in a weight file.
+std::string_view generator_prefix(const SafeTensorsFile& file, const LoadOptions& options) {
+  if (options.use_ema && has_prefix(file, kEmaPrefix)) return kEmaPrefix;
+  return has_prefix(file, kGeneratorPrefix) ? kGeneratorPrefix : std::string_view();
+}
+
+std::string text_of(const Metadata& metadata, const std::string& key) {
+  const auto found = metadata.find(key);
+  return found == metadata.end() ? std::string() : found->second;
+}
+
+void check_finite(const std::string& path, const std::string& name, const std::vector<float>& values) {
+  const bool finite =
+      std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  check(finite, path, ": tensor '", name,
+        "' holds values that are not finite numbers; its training diverged or the file is damaged: use an "
+        "earlier "
+        "checkpoint");
+}
+
+std::vector<NamedTensor> generator_tensors(Context& context, const SafeTensorsFile& file,
+                                           std::string_view prefix) {
+  std::vector<NamedTensor> tensors;
+  for (const SafeTensorEntry& entry : file.entries()) {
+    if (!entry.name.starts_with(prefix)) continue;
+    check(entry.shape.size() <= Shape::kMaxRank, file.path().string(), ": tensor '", entry.name, "' has ",
+          entry.shape.size(), " dimensions, expected at most ", Shape::kMaxRank,
+          "; this is not a weight file of a generator");
+    const std::vector<float> values = file.read_as_float(entry.name);
+    check_finite(file.path().string(), entry.name, values);
+    tensors.push_back({entry.name.substr(prefix.size()),
+                       Tensor::from_host(context, Shape(std::span(entry.shape)), values)});
+  }
+  return tensors;
+}
+
+std::string advice(const SafeTensorsFile& file) {
+  const std::string preset = text_of(file.metadata(), "preset");
+  if (preset.empty()) {
+    return "the file does not say which preset it was made for: name another preset, or rename its tensors";
+  }
+  std::string text = "the file says that it holds preset '" + preset + "'";
+  for (const char* key : {"ngf", "blocks", "convs_per_block", "norm"}) {
+    const std::string value = text_of(file.metadata(), key);
+    if (!value.empty()) text += std::string(", ") + key + " " + value;
+  }
+  return text + ": build that network, or give other weights";
+}
+
+void load(const SafeTensorsFile& file, Module& module, std::string_view prefix) {
+  const NoGrad no_grad(module.context());
+  const StateMismatch mismatch = load_state(module, generator_tensors(module.context(), file, prefix));
+  check(mismatch.empty(), file.path().string(), ": these weights do not fit the network (", module.kind(),
+        "): ", to_string(mismatch), "; ", advice(file));
+}
+
+void check_version(const SafeTensorsFile& file) {
+  const std::string text = text_of(file.metadata(), "version");
+  int version = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), version);
+  check(parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && version >= 1,
+        file.path().string(), ": its format version is '", text, "', expected a number up to ",
+        kWeightsVersion, "; use the file as it was written");
+  check(version <= kWeightsVersion, file.path().string(), ": its format version is ", version,
+        ", this program reads up to ", kWeightsVersion, "; use a newer deblurgan");
+}
+
+GeneratorOptions options_of(const SafeTensorsFile& file, const std::string& preset) {
+  if (!preset.empty()) return find_preset(preset).generator;
+  check(text_of(file.metadata(), "format") == kFormat, file.path().string(),
+        ": was not written by deblurgan (its metadata has no format 'deblurgan'), so that the network is not "
+        "known; "
+        "name the preset that it was made for, and give its tensors deblurgan's names, shapes and layout");
+  check_version(file);
+  try {
+    return generator_options(file.metadata());
+  } catch (const Error& error) {
+    fail(file.path().string(), ": ", error.what());
+  }
+}
+
+// A few bytes of metadata must not make us allocate hundreds of gigabytes: a network that large is only built
+// if the file could hold its residual blocks (two levels down, 4 ngf channels, 3x3) and its second level.
+void check_plausible(const SafeTensorsFile& file, const GeneratorOptions& options) {
+  constexpr double kHarmless = 1e8;  // values
+  const bool has_blocks = find_preset(options.preset).family != GeneratorFamily::unet;
+  const double blocks = has_blocks ? static_cast<double>(options.blocks) : 0.0;
+  const double expected = static_cast<double>(options.ngf * options.ngf) * (18.0 + 144.0 * blocks);
+  double held = 0.0;
+  for (const SafeTensorEntry& entry : file.entries()) held += static_cast<double>(entry.numel());
+  check(expected <= std::max(held, kHarmless), "holds ", held, " values, but preset '", options.preset,
+        "' with ngf ", options.ngf, " and ", options.blocks, " blocks has more than ", expected, "; ",
+        advice(file));
+}
+
+std::unique_ptr<Module> build(Context& context, const SafeTensorsFile& file,
+                              const GeneratorOptions& options) {
+  const PhiloxState state = context.random().state();
+  try {
+    check_plausible(file, options);
+    std::unique_ptr<Module> network = make_generator(context, options);
+    context.random().set_state(state);  // the first weights are overwritten: nobody needs their numbers
+    return network;
+  } catch (const Error& error) {
+    fail(file.path().string(), ": ", error.what());
+  }
+}
+
+}  // namespace
+
+Metadata weights_metadata(Metadata metadata) {
+  metadata["format"] = kFormat;
+  metadata["version"] = std::to_string(kWeightsVersion);
+  return metadata;
+}
+
+void save_weights(const std::filesystem::path& path, const Module& module, const Metadata& metadata) {
+  const std::vector<NamedTensor> state = module.state();
+  std::vector<std::vector<float>> values;
+  values.reserve(state.size());
+  std::vector<SafeTensorToWrite> tensors;
+  for (const NamedTensor& entry : state) {
+    values.push_back(entry.tensor.to_floats());
+    const Shape& shape = entry.tensor.shape();
+    tensors.push_back(
+        {entry.name, SafeDType::F32, {shape.begin(), shape.end()}, std::as_bytes(std::span(values.back()))});
+  }
+  write_safetensors(path, tensors, weights_metadata(metadata));
+}
+
+Metadata read_metadata(const std::filesystem::path& path) { return SafeTensorsFile(path).metadata(); }
+
+void load_weights(const std::filesystem::path& path, Module& module, const LoadOptions& options) {
+  const SafeTensorsFile file(path);
+  load(file, module, generator_prefix(file, options));
+}
+
+LoadedGenerator load_generator(Context& context, const std::filesystem::path& path,
+                               const LoadOptions& options) {
+  const SafeTensorsFile file(path);
+  LoadedGenerator result;
+  result.options = options_of(file, options.preset);
+  result.options.dropout_at_test = options.dropout_at_test;
+  result.metadata = file.metadata();
+  const std::string_view prefix = generator_prefix(file, options);
+  result.from_checkpoint = !prefix.empty();
+  result.from_ema = prefix == kEmaPrefix;
+  result.network = build(context, file, result.options);
+  load(file, *result.network, prefix);
+  result.network->eval();
+  return result;
+}
+
+}  // namespace dg
