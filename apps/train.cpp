@@ -1,7 +1,10 @@
 // deblurgan-train: parse, train, print.
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <fmt/format.h>
+#include <string>
+#include <string_view>
 
 #include "apps/common.h"
 #include "apps/train_arguments.h"
@@ -15,9 +18,21 @@ namespace {
 
 constexpr const char* kProgram = "deblurgan-train";
 
+// As a POSIX shell takes it back: words with anything unusual in them stand in single quotes.
+std::string quoted(const std::string& word) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("_-+=.,:/@%").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
 std::string command_line(int argc, char** argv) {
   std::string text;
-  for (int i = 0; i < argc; ++i) text += (i == 0 ? "" : " ") + std::string(argv[i]);
+  for (int i = 0; i < argc; ++i) text += (i == 0 ? "" : " ") + quoted(argv[i]);
   return text;
 }
 

@@ -135,8 +135,7 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
          [&o](const std::int64_t& s) { o.augment.load_width = o.augment.load_height = s; },
          "both sides of resized frames, pixels")
       ->group("Data");
-  app.add_option("--load-width,--loadSizeX", o.augment.load_width, "width of resized frames")
-      ->group("Data");
+  app.add_option("--load-width,--loadSizeX", o.augment.load_width, "width of resized frames")->group("Data");
   app.add_option("--load-height,--loadSizeY", o.augment.load_height, "height of resized frames")
       ->group("Data");
   app.add_flag("--flip,!--no-flip,!--no_flip", o.augment.flip_horizontal,
@@ -149,9 +148,9 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
 }
 
 void add_network_options(CLI::App& app, TrainOptions& o, std::string& preset) {
-  app.add_option(
-         "--preset,--which_model_netG,--netG", preset,
-         "keras, deblurgan, deblurgan-head, small, resnet_6blocks, unet_128, unet_256; default deblurgan")
+  app.add_option("--preset,--which_model_netG,--netG", preset,
+                 "keras, deblurgan, deblurgan-head, small, quarter, resnet_6blocks, unet_128, unet_256; "
+                 "default deblurgan")
       ->group("Networks");
   app.add_option("--ngf", o.generator.ngf, "generator channels at full resolution")->group("Networks");
   app.add_option("--blocks", o.generator.blocks, "residual blocks")->group("Networks");
@@ -179,7 +178,7 @@ void add_objective_options(CLI::App& app, TrainOptions& o) {
       ->group(group);
   app.add_option("--adversarial-weight", o.objective.adversarial_weight, "0: no discriminator at all")
       ->group(group);
-  add_word(app, "--content", o.objective.content, parse_content_loss, "perceptual, l1, mse or charbonnier")
+  add_word(app, "--content", o.objective.content, parse_content_loss, "perceptual, l1, mse, charbonnier or psnr")
       ->group(group);
   app.add_option("--content-weight,--lambda_A", o.objective.content_weight, "of the content loss")
       ->group(group);
@@ -190,8 +189,10 @@ void add_objective_options(CLI::App& app, TrainOptions& o) {
       ->group(group);
   app.add_option("--critic-updates,--critic_updates", o.critic_updates, "discriminator updates a step")
       ->group(group);
-  app.add_option("--weight-clip", o.weight_clip, "clamp the discriminator's weights; 0: off")
-      ->group(group);
+  app.add_option("--weight-clip", o.weight_clip, "clamp the discriminator's weights; 0: off")->group(group);
+  app.add_option("--init-weights", o.init_weights, "start the generator from this weight file")
+      ->type_name("FILE")
+      ->group("Networks");
   app.add_option("--gan-start", o.gan_start, "steps of content loss alone before the discriminator joins")
       ->group(group);
   app.add_option("--vgg-weights,--vgg_weights", o.vgg_weights, "safetensors, Keras or torchvision names")
@@ -218,27 +219,22 @@ void add_optimisation_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--lr", o.learning_rate, "learning rate of Adam")->group(group);
   app.add_option("--beta1", o.beta1, "of Adam")->group(group);
   app.add_option("--beta2", o.beta2, "of Adam")->group(group);
-  app.add_option("--ema", o.ema_decay, "decay of the generator's averaged weights; 0: off")
-      ->group(group);
-  app.add_option("--seed", o.seed, "of every random choice")->group(group);
+  app.add_option("--ema", o.ema_decay, "decay of the generator's averaged weights; 0: off")->group(group);
+  app.add_option("--seed", o.seed, "of every random choice")->check(CLI::NonNegativeNumber)->group(group);
 }
 
 void add_report_options(CLI::App& app, TrainOptions& o, TrainArguments& a) {
   const auto group = "Reports";
-  app.add_option("--log-every,--print_freq", o.log_every, "steps between rows of metrics.csv")
-      ->group(group);
-  app.add_option("--validate-every", o.validate_every, "steps between validations; 0: never")
-      ->group(group);
+  app.add_option("--log-every,--print_freq", o.log_every, "steps between rows of metrics.csv")->group(group);
+  app.add_option("--validate-every", o.validate_every, "steps between validations; 0: never")->group(group);
   app.add_option("--checkpoint-every,--save_latest_freq", o.checkpoint_every, "steps between checkpoints")
       ->group(group);
-  app.add_option("--keep-checkpoints", o.keep_checkpoints, "newest checkpoints that stay")
-      ->group(group);
+  app.add_option("--keep-checkpoints", o.keep_checkpoints, "newest checkpoints that stay")->group(group);
   app.add_option("--validation-images", o.validation_images, "held-out pairs to score, at most")
       ->group(group);
   app.add_option("--validation-crop", o.validation_crop, "their centred window, pixels; 0: the crop size")
       ->group(group);
-  app.add_option("--divergence-limit", o.divergence_limit, "a loss beyond this stops the run")
-      ->group(group);
+  app.add_option("--divergence-limit", o.divergence_limit, "a loss beyond this stops the run")->group(group);
   app.add_flag("--export-validation", a.export_validation, "write the held-out pairs to OUT/held-out")
       ->group(group);
   app.add_flag("-q,--quiet", a.quiet, "print errors only")->group(group);
@@ -293,6 +289,10 @@ std::optional<int> parse_train_arguments(int argc, char** argv, TrainArguments& 
   if (a.out.empty() && !name.empty()) a.out = (std::filesystem::path(checkpoints_dir) / name).string();
   if (continue_train && a.resume.empty()) a.resume = a.out;
   if (!a.resume.empty()) {
+    if (!continue_train && !a.out.empty() && a.out != a.resume) {
+      throw UsageError("--out " + a.out + " contradicts --resume " + a.resume +
+                       ": a run goes on in its own folder; drop --out");
+    }
     // Only what does not change the run's result may differ.
     for (const CLI::Option* option : app.get_options()) {
       const std::string option_name = option->get_single_name();
@@ -312,6 +312,13 @@ std::optional<int> parse_train_arguments(int argc, char** argv, TrainArguments& 
   }
   if (!a.check_data && !a.summary && a.out.empty()) {
     throw UsageError("no run folder given; pass --out DIR (or --resume DIR to continue one)");
+  }
+  if (!a.check_data && !a.summary) {
+    try {
+      check_options(a.options);
+    } catch (const Error& error) {
+      throw UsageError(error.what());
+    }
   }
   return std::nullopt;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "apps/common.h"
@@ -19,6 +20,13 @@ std::string bar(double share) {
   const int full = static_cast<int>(std::lround(share * kWidth));
   return "[" + std::string(static_cast<std::size_t>(full), '#') +
          std::string(static_cast<std::size_t>(kWidth - full), '.') + "]";
+}
+
+// A line that wraps could not be overwritten by the next.
+std::string cut_to_terminal(const std::string& line) {
+  winsize size = {};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return line;
+  return line.substr(0, size.ws_col - 1U);
 }
 
 }  // namespace
@@ -67,7 +75,7 @@ void TrainProgress::step(const StepReport& r) {
   const std::string text = fmt::format("step {}/{}  epoch {:.2f}  {:.1f} images/s  {}  lr {:.3g}{}", r.step,
                                        total, r.epoch, r.images_per_second, left, r.learning_rate, losses);
   if (terminal_) {
-    fmt::print("\r\033[K{} {}", bar(share), text);
+    fmt::print("\r\033[K{}", cut_to_terminal(bar(share) + " " + text));
     bar_shown_ = true;
   } else {
     fmt::print("{}\n", text);

@@ -16,11 +16,20 @@ struct NamedConv {
 };
 
 // ResnetGenerator with `ngf` channels on square images of `size` pixels.
-inline std::vector<NamedConv> resnet_generator_convs(std::int64_t batch, std::int64_t size, std::int64_t ngf) {
-  const auto conv = [&](std::int64_t extent, std::int64_t c, std::int64_t k, std::int64_t kernel, std::int64_t stride,
-                        std::int64_t padding) {
-    return Conv2dShape{.n = batch, .h = extent, .w = extent, .c = c, .k = k, .r = kernel, .s = kernel,
-                       .stride_h = stride, .stride_w = stride, .padding = Padding2d::all(padding)};
+inline std::vector<NamedConv> resnet_generator_convs(std::int64_t batch, std::int64_t size,
+                                                     std::int64_t ngf) {
+  const auto conv = [&](std::int64_t extent, std::int64_t c, std::int64_t k, std::int64_t kernel,
+                        std::int64_t stride, std::int64_t padding) {
+    return Conv2dShape{.n = batch,
+                       .h = extent,
+                       .w = extent,
+                       .c = c,
+                       .k = k,
+                       .r = kernel,
+                       .s = kernel,
+                       .stride_h = stride,
+                       .stride_w = stride,
+                       .padding = Padding2d::all(padding)};
   };
   return {{"head", conv(size + 6, 3, ngf, 7, 1, 0)},
           {"down1", conv(size, ngf, 2 * ngf, 3, 2, 1)},
@@ -33,9 +42,18 @@ inline std::vector<NamedConv> resnet_generator_convs(std::int64_t batch, std::in
 
 // KerasGenerator: where it differs from the above. TensorFlow's SAME padding is asymmetric under stride 2.
 inline std::vector<NamedConv> keras_generator_convs(std::int64_t batch, std::int64_t size) {
-  const auto conv = [&](std::int64_t extent, std::int64_t c, std::int64_t k, std::int64_t stride, Padding2d padding) {
-    return Conv2dShape{.n = batch, .h = extent, .w = extent, .c = c, .k = k, .r = 3, .s = 3, .stride_h = stride,
-                       .stride_w = stride, .padding = padding};
+  const auto conv = [&](std::int64_t extent, std::int64_t c, std::int64_t k, std::int64_t stride,
+                        Padding2d padding) {
+    return Conv2dShape{.n = batch,
+                       .h = extent,
+                       .w = extent,
+                       .c = c,
+                       .k = k,
+                       .r = 3,
+                       .s = 3,
+                       .stride_h = stride,
+                       .stride_w = stride,
+                       .padding = padding};
   };
   const Padding2d same_stride_2{.top = 0, .bottom = 1, .left = 0, .right = 1};
   return {{"down1", conv(size, 64, 128, 2, same_stride_2)},
@@ -45,15 +63,24 @@ inline std::vector<NamedConv> keras_generator_convs(std::int64_t batch, std::int
 }
 
 // PatchDiscriminator with three strided convolutions: kernel 4, padding 2 all the way.
-inline std::vector<NamedConv> patch_discriminator_convs(std::int64_t batch, std::int64_t size, std::int64_t ndf) {
+inline std::vector<NamedConv> patch_discriminator_convs(std::int64_t batch, std::int64_t size,
+                                                        std::int64_t ndf) {
   std::vector<NamedConv> out;
   std::int64_t extent = size;
   std::int64_t channels = 3;
   for (int layer = 0; layer < 5; ++layer) {
     const std::int64_t wide = layer == 4 ? 1 : ndf << layer;
     const std::int64_t stride = layer < 3 ? 2 : 1;
-    const Conv2dShape s{.n = batch, .h = extent, .w = extent, .c = channels, .k = wide, .r = 4, .s = 4,
-                        .stride_h = stride, .stride_w = stride, .padding = Padding2d::all(2)};
+    const Conv2dShape s{.n = batch,
+                        .h = extent,
+                        .w = extent,
+                        .c = channels,
+                        .k = wide,
+                        .r = 4,
+                        .s = 4,
+                        .stride_h = stride,
+                        .stride_w = stride,
+                        .padding = Padding2d::all(2)};
     out.push_back({"conv" + std::to_string(layer + 1), s});
     extent = s.p();
     channels = wide;

@@ -14,14 +14,6 @@ dg_require(Eigen3 libeigen3-dev 3.4 NO_MODULE)
 dg_require(nlohmann_json nlohmann-json3-dev 3.9)
 dg_require(ZLIB zlib1g-dev)
 dg_require(Threads libc6-dev)
-if(DEBLURGAN_OPENMP)
-  find_package(OpenMP QUIET COMPONENTS CXX)
-  if(NOT OpenMP_CXX_FOUND)
-    message(FATAL_ERROR "deblurgan needs OpenMP, which ${CMAKE_CXX_COMPILER} does not offer. On Debian or Ubuntu: "
-                        "apt-get install g++ (or libomp-dev for clang); or build for one thread with "
-                        "-DDEBLURGAN_OPENMP=OFF")
-  endif()
-endif()
 
 # stb has no CMake package; its headers are included as <stb/stb_image.h>.
 find_path(DEBLURGAN_STB_INCLUDE_DIR stb/stb_image.h)
@@ -38,7 +30,4 @@ function(dg_link_library_dependencies target)
     ZLIB::ZLIB
     Threads::Threads)
   target_include_directories(${target} SYSTEM PRIVATE ${DEBLURGAN_STB_INCLUDE_DIR})
-  if(DEBLURGAN_OPENMP)
-    target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
-  endif()
 endfunction()

@@ -17,8 +17,8 @@ struct MemoryStats {
   std::int64_t reserved = 0;  // bytes held from the device: in use or kept for reuse
 };
 
-// Blocks are rounded up to a size class and returned to a free list of that class. Thread-safe, so that a tensor may
-// be released by another thread than the one that made it.
+// Blocks are rounded up to a size class and returned to a free list of that class. Thread-safe, so that
+// a tensor may be released by another thread than the one that made it.
 class CachingAllocator {
  public:
   explicit CachingAllocator(std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {}

@@ -28,10 +28,11 @@ GradMeta::~GradMeta() {
 
 namespace {
 
-Tensor record_node(std::string_view op, Tensor output, std::span<const Tensor> inputs, BackwardFunction backward,
-                   bool save_output) {
+Tensor record_node(std::string_view op, Tensor output, std::span<const Tensor> inputs,
+                   BackwardFunction backward, bool save_output) {
   Context& context = output.context();
-  const bool wanted = std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
+  const bool wanted =
+      std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
   if (!wanted || !context.grad_enabled()) return output;
   auto node = std::make_shared<Node>();
   node->op = op;
@@ -56,8 +57,9 @@ class Sweep {
   }
 
   void seed(const Tensor& output, const Tensor& gradient) {
-    check(output.requires_grad(), "backward: the output does not require a gradient: no input of its computation "
-                                  "does, or recording was off");
+    check(output.requires_grad(),
+          "backward: the output does not require a gradient: no input of its computation "
+          "does, or recording was off");
     deliver(output.grad_meta(), gradient);
     roots_.push_back(output.grad_meta());
   }
@@ -68,8 +70,9 @@ class Sweep {
     const std::vector<Meta> order = reachable();
     std::unordered_set<GradMeta*> wanted;
     for (const Meta& meta : order) {
-      const bool leads = meta->node && std::any_of(meta->node->inputs.begin(), meta->node->inputs.end(),
-                                                   [&](const Meta& input) { return wanted.contains(input.get()); });
+      const bool leads =
+          meta->node && std::any_of(meta->node->inputs.begin(), meta->node->inputs.end(),
+                                    [&](const Meta& input) { return wanted.contains(input.get()); });
       if (leads || is_target(*meta)) wanted.insert(meta.get());
     }
     const bool recorded = context_.grad_enabled();
@@ -111,7 +114,8 @@ class Sweep {
       found.push_back(std::move(meta));
     }
     const auto age = [](const Meta& meta) { return meta->node ? meta->node->sequence + 1 : 0; };
-    std::stable_sort(found.begin(), found.end(), [&](const Meta& a, const Meta& b) { return age(a) < age(b); });
+    std::stable_sort(found.begin(), found.end(),
+                     [&](const Meta& a, const Meta& b) { return age(a) < age(b); });
     return found;
   }
 
@@ -125,8 +129,8 @@ class Sweep {
     Tensor output = node.saved_output;
     if (output.defined()) output.set_grad_meta(meta);
     std::vector<Tensor> gradients = node.backward({gradient, needed, output});
-    check(gradients.size() == node.inputs.size(), "backward of ", node.op, ": ", gradients.size(), " gradients for ",
-          node.inputs.size(), " inputs");
+    check(gradients.size() == node.inputs.size(), "backward of ", node.op, ": ", gradients.size(),
+          " gradients for ", node.inputs.size(), " inputs");
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (needed[i] && gradients[i].defined()) deliver(node.inputs[i], gradients[i]);
     }
@@ -150,7 +154,8 @@ class Sweep {
 
 Tensor seed_gradient(const Tensor& output, const Tensor& given) {
   if (given.defined()) {
-    check(given.shape() == output.shape(), "backward: gradient is ", given.shape(), ", output is ", output.shape());
+    check(given.shape() == output.shape(), "backward: gradient is ", given.shape(), ", output is ",
+          output.shape());
     return given;
   }
   check(output.numel() == 1, "backward: the output has shape ", output.shape(),
@@ -160,7 +165,8 @@ Tensor seed_gradient(const Tensor& output, const Tensor& given) {
 
 }  // namespace
 
-Tensor record(std::string_view op, Tensor output, std::initializer_list<Tensor> inputs, BackwardFunction backward) {
+Tensor record(std::string_view op, Tensor output, std::initializer_list<Tensor> inputs,
+              BackwardFunction backward) {
   return record_node(op, std::move(output), {inputs.begin(), inputs.size()}, std::move(backward), false);
 }
 
@@ -182,8 +188,8 @@ void backward(const Tensor& output, BackwardOptions options, const Tensor& grad_
             });
 }
 
-std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs, BackwardOptions options,
-                         std::span<const Tensor> grad_outputs) {
+std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
+                         BackwardOptions options, std::span<const Tensor> grad_outputs) {
   check(!outputs.empty() && !inputs.empty(), "grad: got no outputs or no inputs");
   check(grad_outputs.empty() || grad_outputs.size() == outputs.size(), "grad: ", grad_outputs.size(),
         " gradients for ", outputs.size(), " outputs");
@@ -202,12 +208,14 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
   std::vector<Tensor> out;
   for (const Tensor& input : inputs) {
     const Tensor& gradient = found[input.grad_meta().get()];
-    out.push_back(gradient.defined() ? gradient : Tensor::zeros(input.context(), input.shape(), input.dtype()));
+    out.push_back(gradient.defined() ? gradient
+                                     : Tensor::zeros(input.context(), input.shape(), input.dtype()));
   }
   return out;
 }
 
-std::vector<Tensor> grad(const Tensor& output, std::initializer_list<Tensor> inputs, BackwardOptions options) {
+std::vector<Tensor> grad(const Tensor& output, std::initializer_list<Tensor> inputs,
+                         BackwardOptions options) {
   return grad({&output, 1}, {inputs.begin(), inputs.size()}, options, {});
 }
 

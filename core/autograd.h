@@ -1,5 +1,5 @@
-// The tape. An op computes its result, then records a node that knows how to turn the gradient of the result into
-// gradients of its inputs; those are computed with differentiable ops, so they can be recorded in turn.
+// The tape. An op computes its result, then records a node that knows how to turn the gradient of the result
+// into gradients of its inputs; those are computed with differentiable ops, so they can be recorded in turn.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,12 @@ class GradMask {
 struct BackwardCall {
   const Tensor& grad;      // of the node's output
   const GradMask& needed;  // which inputs want a gradient
-  const Tensor& output;    // the node's own result, on the tape; defined only if recorded with record_saving_output
+  const Tensor&
+      output;  // the node's own result, on the tape; defined only if recorded with record_saving_output
 };
 
-// Returns one gradient per input, in order; undefined where not needed or zero. While it runs, the context records
-// ops only if the caller asked for create_graph.
+// Returns one gradient per input, in order; undefined where not needed or zero.
+// While it runs, the context records ops only if the caller asked for create_graph.
 using BackwardFunction = std::function<std::vector<Tensor>(const BackwardCall& call)>;
 
 struct Node {
@@ -56,7 +57,8 @@ struct GradMeta {
 };
 
 // Attaches `output` to the tape if any input requires a gradient and recording is on. Returns it.
-Tensor record(std::string_view op, Tensor output, std::initializer_list<Tensor> inputs, BackwardFunction backward);
+Tensor record(std::string_view op, Tensor output, std::initializer_list<Tensor> inputs,
+              BackwardFunction backward);
 Tensor record(std::string_view op, Tensor output, std::span<const Tensor> inputs, BackwardFunction backward);
 // The same for an op whose backward uses its own result (tanh, exp, ...).
 Tensor record_saving_output(std::string_view op, Tensor output, std::initializer_list<Tensor> inputs,
@@ -71,10 +73,11 @@ struct BackwardOptions {
 // Throws Error if output does not require a gradient, or if its graph has been freed.
 void backward(const Tensor& output, BackwardOptions options = {}, const Tensor& grad_output = {});
 
-// d(sum of outputs, weighted by grad_outputs)/d(inputs), without touching any grad(). An input that the outputs do
-// not depend on gets zeros.
-std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs, BackwardOptions options = {},
-                         std::span<const Tensor> grad_outputs = {});
-std::vector<Tensor> grad(const Tensor& output, std::initializer_list<Tensor> inputs, BackwardOptions options = {});
+// d(sum of outputs, weighted by grad_outputs)/d(inputs), without touching any grad().
+// An input that the outputs do not depend on gets zeros.
+std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
+                         BackwardOptions options = {}, std::span<const Tensor> grad_outputs = {});
+std::vector<Tensor> grad(const Tensor& output, std::initializer_list<Tensor> inputs,
+                         BackwardOptions options = {});
 
 }  // namespace dg

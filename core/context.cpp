@@ -5,7 +5,8 @@ namespace {
 
 std::shared_ptr<Backend> make_backend(const ContextOptions& options) {
   if (options.device == "cpu") {
-    return make_cpu_backend(options.threads, options.reference_kernels ? CpuKernels::reference : CpuKernels::fast);
+    return make_cpu_backend(options.threads,
+                            options.reference_kernels ? CpuKernels::reference : CpuKernels::fast);
   }
   if (options.device == "cuda" || options.device == "cuda-emulated") {
     fail("device '", options.device, "' is not part of this build; use the device 'cpu'");

@@ -24,13 +24,14 @@ using ModuleObserver = std::function<void(const Module&, const Tensor& input, co
 
 struct ContextOptions {
   std::string device = "cpu";
-  int threads = 0;                          // CPU threads; 0: as many as the process may use
-  bool reference_kernels = false;           // the plain loops instead of the fast paths
-  std::uint64_t seed = 0;                   // of the random generator
-  LogSink log = {};                         // none: silent
+  int threads = 0;                 // CPU threads; 0: as many as the process may use
+  bool reference_kernels = false;  // the plain loops instead of the fast paths
+  std::uint64_t seed = 0;          // of the random generator
+  LogSink log = {};                // none: silent
 };
 
-// Tensors keep their context's memory alive; the Context itself must outlive every use of its modules and tensors.
+// Tensors keep their context's memory alive; the Context itself must outlive every
+// use of its modules and tensors.
 class Context {
  public:
   // Throws Error for an unknown device or one that this build or machine does not have.

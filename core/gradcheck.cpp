@@ -11,7 +11,8 @@ namespace {
 // Calls f with the random state that the first call saw, so that dropout draws the same masks every time.
 class Repeatable {
  public:
-  Repeatable(const TensorFunction& f, Context& context) : f_(f), context_(context), state_(context.random().state()) {}
+  Repeatable(const TensorFunction& f, Context& context)
+      : f_(f), context_(context), state_(context.random().state()) {}
   Tensor operator()(const std::vector<Tensor>& inputs) const {
     context_.random().set_state(state_);
     return f_(inputs);
@@ -80,7 +81,8 @@ GradcheckResult gradcheck(const TensorFunction& function, const std::vector<Tens
       if (!(error <= result.worst_error)) {  // a NaN is the worst of all
         result.worst_error = error;
         std::ostringstream text;
-        text << "input " << index << ", element " << j << ": analytic " << expected[j] << ", numeric " << numeric;
+        text << "input " << index << ", element " << j << ": analytic " << expected[j] << ", numeric "
+             << numeric;
         result.message = text.str();
         if (std::isnan(error)) return result;
       }
@@ -90,7 +92,8 @@ GradcheckResult gradcheck(const TensorFunction& function, const std::vector<Tens
   return result;
 }
 
-GradcheckResult gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, GradcheckOptions options) {
+GradcheckResult gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                              GradcheckOptions options) {
   std::vector<Tensor> extended = inputs;
   {
     const Generator saved = inputs.front().context().random();

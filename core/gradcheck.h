@@ -1,4 +1,5 @@
-// Compares derivatives with central differences. For tests of ops and of functions made of them; float64 only.
+// Compares derivatives with central differences.
+// For tests of ops and of functions made of them; float64 only.
 #pragma once
 
 #include <functional>
@@ -23,11 +24,13 @@ struct GradcheckResult {
   explicit operator bool() const { return passed; }
 };
 
-// f's output is contracted with a fixed random tensor; every element of every input that requires a gradient is
-// checked. Throws Error if an input is not float64 or no input requires a gradient.
-GradcheckResult gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, GradcheckOptions options = {});
+// f's output is contracted with a fixed random tensor; every element of every input that requires a gradient
+// is checked. Throws Error if an input is not float64 or no input requires a gradient.
+GradcheckResult gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                          GradcheckOptions options = {});
 
-// The same for the gradient of f as a function of its inputs and of the incoming gradient: second derivatives.
+// The same for the gradient of f as a function of its inputs and of the incoming gradient:
+// second derivatives.
 GradcheckResult gradgradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs,
                               GradcheckOptions options = {});
 

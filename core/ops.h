@@ -1,6 +1,6 @@
-// The differentiable operations. Every backward is written in these same operations, so second derivatives exist
-// wherever the mathematics has them. All of them throw dg::Error on shapes, element types or contexts that do not
-// fit. Operands share a context and an element type. Images are NHWC, convolution weights KRSC.
+// The differentiable operations. Every backward is written in these same operations, so second derivatives
+// exist wherever the mathematics has them. All of them throw dg::Error on shapes, element types or contexts
+// that do not fit. Operands share a context and an element type. Images are NHWC, convolution weights KRSC.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ Tensor relu(const Tensor& x);
 Tensor leaky_relu(const Tensor& x, double slope);  // slope >= 0
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
-Tensor softplus(const Tensor& x);                      // log(1 + exp(x))
+Tensor softplus(const Tensor& x);                        // log(1 + exp(x))
 Tensor clamp(const Tensor& x, double low, double high);  // derivative 1 inside (low, high), 0 elsewhere
 
 // ---- shape (core/ops/shape_ops.cpp) ----
@@ -90,13 +90,13 @@ struct Conv2dOptions {
 // x (N,H,W,C), weight (K,R,S,C), bias (K) or undefined -> (N,P,Q,K) with
 //   P = floor((H + top + bottom - R) / stride_h) + 1.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options = {});
-// Gradient with respect to x: grad_output (N,P,Q,K), weight (K,R,S,C) -> (N,H,W,C), where H and W are given since
-// several sizes of x lead to the same P, Q.
-Tensor conv2d_grad_input(const Tensor& grad_output, const Tensor& weight, std::int64_t height, std::int64_t width,
-                         Conv2dOptions options = {});
+// Gradient with respect to x: grad_output (N,P,Q,K), weight (K,R,S,C) -> (N,H,W,C),
+// where H and W are given since several sizes of x lead to the same P, Q.
+Tensor conv2d_grad_input(const Tensor& grad_output, const Tensor& weight, std::int64_t height,
+                         std::int64_t width, Conv2dOptions options = {});
 // Gradient with respect to the weight, (K,R,S,C) with the given R and S.
-Tensor conv2d_grad_weight(const Tensor& x, const Tensor& grad_output, std::int64_t kernel_h, std::int64_t kernel_w,
-                          Conv2dOptions options = {});
+Tensor conv2d_grad_weight(const Tensor& x, const Tensor& grad_output, std::int64_t kernel_h,
+                          std::int64_t kernel_w, Conv2dOptions options = {});
 
 struct ConvTranspose2dOptions {
   std::int64_t stride_h = 1;
@@ -105,8 +105,8 @@ struct ConvTranspose2dOptions {
   std::int64_t output_padding_h = 0;  // rows added at the bottom, less than the stride
   std::int64_t output_padding_w = 0;
 };
-// The gradient of a convolution with respect to its input, as a layer. x (N,H,W,K), weight (K,R,S,C), bias (C) or
-// undefined -> (N,P,Q,C) with P = (H - 1) * stride_h - top - bottom + R + output_padding_h.
+// The gradient of a convolution with respect to its input, as a layer. x (N,H,W,K), weight (K,R,S,C),
+// bias (C) or undefined -> (N,P,Q,C) with P = (H - 1) * stride_h - top - bottom + R + output_padding_h.
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                         ConvTranspose2dOptions options = {});
 
@@ -119,8 +119,8 @@ Tensor upsample_nearest2d(const Tensor& x, std::int64_t scale);
 Tensor max_pool2d(const Tensor& x, std::int64_t window, std::int64_t stride);
 
 // ---- normalisation (core/ops/norm.cpp) ----
-// y = (x - mean) / sqrt(var + eps) * gamma + beta, statistics per image and channel over H, W; var is the biased
-// variance. x (N,H,W,C); gamma, beta (C) or undefined.
+// y = (x - mean) / sqrt(var + eps) * gamma + beta, statistics per image and channel over H, W;
+// var is the biased variance. x (N,H,W,C); gamma, beta (C) or undefined.
 Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
 
 struct BatchNormResult {
@@ -132,7 +132,8 @@ struct BatchNormResult {
 BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
 
 // ---- random (core/ops/dropout.cpp) ----
-// Zeroes each element with probability `rate` and divides the others by 1 - rate. Draws from the context's generator.
+// Zeroes each element with probability `rate` and divides the others by 1 - rate.
+// Draws from the context's generator.
 Tensor dropout(const Tensor& x, double rate);
 
 }  // namespace dg

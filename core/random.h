@@ -7,8 +7,8 @@
 
 namespace dg {
 
-// A position in a Philox stream. Taking n numbers moves it by ceil(n / 4) counters; saving and restoring `state`
-// continues the stream exactly.
+// A position in a Philox stream. Taking n numbers moves it by ceil(n / 4) counters;
+// saving and restoring `state` continues the stream exactly.
 class Generator {
  public:
   explicit Generator(std::uint64_t seed = 0) : state_{seed, 0} {}

@@ -40,17 +40,22 @@ Tensor Tensor::full(Context& context, const Shape& shape, double value, DType dt
   return out;
 }
 
-Tensor Tensor::zeros(Context& context, const Shape& shape, DType dtype) { return full(context, shape, 0.0, dtype); }
-Tensor Tensor::ones(Context& context, const Shape& shape, DType dtype) { return full(context, shape, 1.0, dtype); }
+Tensor Tensor::zeros(Context& context, const Shape& shape, DType dtype) {
+  return full(context, shape, 0.0, dtype);
+}
+Tensor Tensor::ones(Context& context, const Shape& shape, DType dtype) {
+  return full(context, shape, 1.0, dtype);
+}
 
 namespace {
 
 template <typename T>
 Tensor upload(Context& context, const Shape& shape, std::span<const T> values, DType dtype) {
-  check(static_cast<std::int64_t>(values.size()) == shape.numel(), "from_host: ", values.size(), " values for shape ",
-        shape);
+  check(static_cast<std::int64_t>(values.size()) == shape.numel(), "from_host: ", values.size(),
+        " values for shape ", shape);
   Tensor staged = Tensor::empty(context, shape, DTypeOf<T>::value);
-  context.backend().copy(staged.mutable_array().data, values.data(), staged.bytes(), CopyDirection::host_to_device);
+  context.backend().copy(staged.mutable_array().data, values.data(), staged.bytes(),
+                         CopyDirection::host_to_device);
   if (dtype == staged.dtype()) return staged;
   Tensor out = Tensor::empty(context, shape, dtype);
   context.backend().cast(staged.array(), out.mutable_array(), out.numel());
@@ -93,13 +98,12 @@ Tensor Tensor::normal(Context& context, const Shape& shape, DType dtype) {
 }
 
 Context& Tensor::context() const {
-  check(defined(), "an undefined tensor was used; pass a tensor that was made by Tensor::zeros, from_host or an op");
+  check(defined(),
+        "an undefined tensor was used; pass a tensor that was made by Tensor::zeros, from_host or an op");
   return storage_->context();
 }
 
-ConstArray Tensor::array() const {
-  return {defined() ? storage_->data() : nullptr, dtype_};
-}
+ConstArray Tensor::array() const { return {defined() ? storage_->data() : nullptr, dtype_}; }
 
 Array Tensor::mutable_array() { return {defined() ? storage_->data() : nullptr, dtype_}; }
 
@@ -113,7 +117,8 @@ double Tensor::item() const {
 
 void Tensor::copy_from(const Tensor& source) {
   check(source.shape() == shape_, "copy_from: source is ", source.shape(), ", target is ", shape_);
-  check(&source.context() == &context(), "copy_from: the tensors belong to different contexts; go through the host");
+  check(&source.context() == &context(),
+        "copy_from: the tensors belong to different contexts; go through the host");
   backend().cast(source.array(), mutable_array(), numel());
 }
 
@@ -142,7 +147,8 @@ Tensor Tensor::grad() const { return meta_ ? meta_->grad : Tensor(); }
 
 void Tensor::set_grad(Tensor grad) {
   check(meta_ != nullptr, "set_grad: the tensor does not require a gradient");
-  check(!grad.defined() || grad.shape() == shape_, "set_grad: gradient is ", grad.shape(), ", tensor is ", shape_);
+  check(!grad.defined() || grad.shape() == shape_, "set_grad: gradient is ", grad.shape(), ", tensor is ",
+        shape_);
   meta_->grad = std::move(grad);
 }
 

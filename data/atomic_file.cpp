@@ -106,8 +106,8 @@ void AtomicFile::commit() {
     ::unlink(temporary_.c_str());
     fail_with(closed != 0 ? "be closed" : "be put in place", error);
   }
-  // The rename itself must reach the disk. Some file systems cannot sync a folder: EINVAL is their way to say
-  // so.
+  // The rename itself must reach the disk. Some file systems cannot sync a folder:
+  // EINVAL is their way to say so.
   const int folder = ::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return;  // a folder that may be written but not listed: nothing more can be done
   const int synced = ::fsync(folder);

@@ -42,9 +42,9 @@ class AtomicFile {
 void write_file_atomically(const std::filesystem::path& path, const std::function<void(AtomicFile&)>& writer);
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
-// Removes the temporaries that processes of this machine left in `folder` when they were killed in the middle
-// of a write; those of living processes stay. Returns how many were removed. A folder that cannot be listed
-// throws Error.
+// Removes the temporaries that processes of this machine left in `folder` when they were killed
+// in the middle of a write; those of living processes stay. Returns how many were removed.
+// A folder that cannot be listed throws Error.
 std::int64_t remove_stale_temporaries(const std::filesystem::path& folder);
 
 }  // namespace dg

@@ -74,8 +74,8 @@ Sample load_example(const PairSource& source, std::int64_t index, RandomStream& 
                     const AugmentOptions& options) {
   check_options(options);
 
-  // Every draw is made whether it is used or not: switching one option on leaves the other choices as they
-  // were.
+  // Every draw is made whether it is used or not: switching one option on leaves
+  // the other choices as they were.
   const bool flip_x = stream.chance(0.5);
   const bool flip_y = stream.chance(0.5);
   const bool turn = stream.chance(0.5);

@@ -1,7 +1,7 @@
 // Blur by a sparse PSF, and sensor noise. A 20-pixel shake fills about 50 of 500 weights, so the PSF becomes
 // a list of taps, and each strip of 32 pixels of a row is summed over all taps while it sits in registers.
-// A 256x256 RGB crop takes 2 to 5 ms for shakes of 5 to 25 pixels on one core (SSE2), a 128x128 crop 0.5
-// to 1.3 ms.
+// A 256x256 RGB crop takes 2 to 5 ms for shakes of 5 to 25 pixels on one core (SSE2),
+// a 128x128 crop 0.5 to 1.3 ms.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,9 +1,9 @@
-// Trajectory and PSF. Per step, with unit step length and x the offset from the start, the velocity changes
-// by
+// Trajectory and PSF. Per step, with unit step length and x the offset from the start, the velocity
+// changes by
 //   dv = shake + anxiety * (gauss * n - pull * x),   n ~ N(0, I),
-// and is rescaled to unit length (inertia: the direction persists). A shake reverses the motion: dv = 2 v
-// turned by pi +- 0.5 rad. gauss ~ U(0,10) and pull ~ U(0,0.7) per trajectory; the pull sees the path as 64
-// pixels long.
+// and is rescaled to unit length (inertia: the direction persists). A shake reverses the motion:
+// dv = 2 v turned by pi +- 0.5 rad. gauss ~ U(0,10) and pull ~ U(0,0.7) per trajectory;
+// the pull sees the path as 64 pixels long.
 #include "data/camera_shake.h"
 
 #include <algorithm>
@@ -64,8 +64,8 @@ void recentre_and_scale(std::vector<TrajectoryPoint>& points, double scale) {
   }
 }
 
-// Shares a weight among the four pixels around a position; the first moment of the four is the position
-// itself.
+// Shares a weight among the four pixels around a position;
+// the first moment of the four is the position itself.
 void splat(std::vector<double>& grid, std::int64_t radius, double x, double y, double weight) {
   const double floor_x = std::floor(x);
   const double floor_y = std::floor(y);
@@ -134,8 +134,8 @@ Psf rasterise(const std::vector<TrajectoryPoint>& trajectory) {
     reach = std::max({reach, std::fabs(p.x), std::fabs(p.y)});
   }
 
-  // Rounding may leave 1e-16 of a pixel where the path is meant to end on one: that is not worth a ring of
-  // zeros.
+  // Rounding may leave 1e-16 of a pixel where the path is meant to end on one:
+  // that is not worth a ring of zeros.
   Psf psf;
   psf.radius = static_cast<std::int64_t>(std::ceil(reach - 1e-9));
   const auto limit = static_cast<double>(psf.radius);

@@ -56,10 +56,10 @@ struct Region {
   std::int64_t height = 0;
 };
 
-// The picture as seen through the PSF (a correlation: weight (y, x) looks at offset (y - radius, x -
-// radius)), computed in linear light, borders mirrored without repeating the edge pixel. Any number of
-// channels, sRGB in and out. With a region only that part is computed and returned; its pixels equal those of
-// the whole result.
+// The picture as seen through the PSF (a correlation: weight (y, x) looks at offset (y - radius,
+// x - radius)), computed in linear light, borders mirrored without repeating the edge pixel.
+// Any number of channels, sRGB in and out. With a region only that part is computed and returned;
+// its pixels equal those of the whole result.
 FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf);
 FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf, const Region& region);
 

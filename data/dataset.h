@@ -4,8 +4,8 @@
 //   GOPRO_Large   SEQUENCE/{blur,blur_gamma,sharp}/NAME.png                      (Nah, Kim, Lee, CVPR 2017)
 //   two folders   A|B, blur|sharp, blurred|sharp, blur_gamma|sharp, input|target, input_crops|target_crops
 //   strips        pictures of A left and B right. A wide photograph looks just the same, so this is never
-//   guessed
-//                 from the pictures: it takes DatasetLayout::aligned or a folder named AB, aligned or strips
+//                 guessed from the pictures: it takes DatasetLayout::aligned, or a folder named AB, aligned
+//                 or strips
 //   sharp only    pictures directly in the folder: the blur is synthesised anew each time
 // A split is the subfolder train, val | validation or test where the folder has any of these (also inside A
 // and B); else it is the folder itself. Pairs are matched by path relative to their folder, without
@@ -60,9 +60,9 @@ struct DatasetOptions {
 
   std::int64_t min_width = 0;  // smaller pictures are refused: give the crop size
   std::int64_t min_height = 0;
-  // Before training, headers and bytes of all files are checked. Decoding, which finds damage and equal
-  // pixels in different encodings, takes every k-th pair so as to stay below this; negative decodes all
-  // (--check-data).
+  // Before training, headers and bytes of all files are checked. Decoding, which finds damage
+  // and equal pixels in different encodings, takes every k-th pair so as to stay below this;
+  // negative decodes all (--check-data).
   double decode_budget_megapixels = 200.0;
 
   std::int64_t cache_bytes = std::int64_t{1} << 30;         // decoded pictures kept, 8 bits per value
@@ -75,10 +75,10 @@ struct DatasetProblem {
   std::string message;  // one sentence naming the files
 };
 
-// All that is wrong with a data set; empty if nothing is. Errors: no such folder, no pictures, missing
-// partners, two files of one name, unreadable or damaged files, sizes that differ within a pair or fall below
-// the minimum, and blurred equal to sharp in more than half of the pairs. Warnings: single pairs with blurred
-// equal to sharp.
+// All that is wrong with a data set; empty if nothing is. Errors: no such folder,
+// no pictures, missing partners, two files of one name, unreadable or damaged files,
+// sizes that differ within a pair or fall below the minimum, and blurred equal to sharp in more than half
+// of the pairs. Warnings: single pairs with blurred equal to sharp.
 std::vector<DatasetProblem> check_dataset(const std::string& spec, const DatasetOptions& options = {});
 
 // Opens and checks. Throws Error summing up the problems.

@@ -33,8 +33,8 @@ double keys_cubic(double x) {
   return 0.0;
 }
 
-// Pixel i covers [i, i+1). The kernel spans 2 pixels of the coarser grid to each side: antialiased when
-// shrinking.
+// Pixel i covers [i, i+1). The kernel spans 2 pixels of the coarser grid
+// to each side: antialiased when shrinking.
 Resampling cubic_resampling(std::int64_t in, std::int64_t out) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double stretch = std::max(scale, 1.0);

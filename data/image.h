@@ -8,8 +8,7 @@
 namespace dg {
 
 // Interleaved rows, top to bottom: value (y, x, c) is at (y * width + x) * channels + c.
-// Channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA. Values are 0..255 (bit_depth 8) or 0..65535 (bit_depth
-// 16).
+// Channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA. Values: 0..255 (bit_depth 8), 0..65535 (bit_depth 16).
 struct Image {
   std::int64_t width = 0;
   std::int64_t height = 0;

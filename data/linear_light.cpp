@@ -8,8 +8,8 @@
 namespace dg {
 namespace {
 
-// 8192 cells: linear interpolation errs by h^2/8 * max|f''|, which is 5e-6 for the steep start of the
-// inverse.
+// 8192 cells: linear interpolation errs by h^2/8 * max|f''|, which is 5e-6 for
+// the steep start of the inverse.
 constexpr int kCells = 8192;
 
 struct CurveTable {

@@ -53,8 +53,8 @@ void check_finite(const char* name, double value) {
         ": an image holds values that are not finite; look for the step that produced them");
 }
 
-// Filters over rows: window row `y`. With replicated borders each moment row has `margin` free pixels at both
-// ends.
+// Filters over rows: window row `y`. With replicated borders each moment row has
+// `margin` free pixels at both ends.
 void moments_over_rows(const FloatImage& a, const FloatImage& b, const std::vector<double>& taps,
                        std::int64_t y, std::int64_t margin, MomentRows& out) {
   const auto row = static_cast<std::size_t>(a.width * a.channels);

@@ -1,13 +1,11 @@
 // Image quality by name. Each variant says exactly which published number it reproduces: figures of different
 // variants must not share a table.
 //   psnr:rgb            10 log10(1 / MSE), the mean over all pixels and channels.
-//   ssim:gauss2d-valid  per channel, 11x11 Gaussian of sigma 1.5, windows inside the image only, then the
-//   mean.
+//   ssim:gauss2d-valid  per channel, 11x11 Gaussian of sigma 1.5, windows inside the image only, the mean.
 //                       As BasicSR, and scikit-image with gaussian_weights=True, use_sample_covariance=False.
 //   ssim:matlab3d       one 11x11x11 Gaussian over rows, columns and channels, replicated borders, the mean
-//   over the
-//                       whole image. As MATLAB's ssim on an H x W x 3 array: MPRNet, Restormer, HINet and
-//                       NAFNet.
+//                       over the whole image. As MATLAB's ssim on an H x W x 3 array: MPRNet, Restormer,
+//                       HINet and NAFNet.
 //   ssim:uniform7       per channel, 7x7 box, sample covariance (n - 1), windows inside the image only.
 //                       As scikit-image's default, and the validation of DeblurGAN-v2.
 // SSIM: Wang, Bovik, Sheikh, Simoncelli 2004, eq. 13 with K1 = 0.01, K2 = 0.03, L = 1.

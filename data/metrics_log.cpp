@@ -40,12 +40,14 @@ std::int64_t step_of_csv(const std::string& line) {
 
 std::int64_t step_of_json(const std::string& line) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
-  return json.is_object() && json.contains("step") && json["step"].is_number_integer() ? json["step"].get<std::int64_t>()
-                                                                                       : -1;
+  return json.is_object() && json.contains("step") && json["step"].is_number_integer()
+             ? json["step"].get<std::int64_t>()
+             : -1;
 }
 
 template <typename StepOf>
-void keep_lines(const fs::path& path, std::size_t header_lines, std::int64_t last_step, const StepOf& step_of) {
+void keep_lines(const fs::path& path, std::size_t header_lines, std::int64_t last_step,
+                const StepOf& step_of) {
   if (!fs::exists(path)) return;
   const std::vector<std::string> lines = complete_lines(path);
   std::string kept;
@@ -67,7 +69,8 @@ MetricsLog::MetricsLog(fs::path folder, std::vector<std::string> columns, std::i
 
   const std::vector<std::string> existing = complete_lines(csv);
   check(existing.empty() || existing.front() == header, csv.string(), ": its columns are '",
-        existing.empty() ? "" : existing.front(), "', this program writes '", header, "'; move the file away");
+        existing.empty() ? "" : existing.front(), "', this program writes '", header,
+        "'; move the file away");
   keep_lines(csv, 1, keep_up_to_step, step_of_csv);
   keep_lines(json_lines, 0, keep_up_to_step, step_of_json);
 

@@ -1,4 +1,5 @@
-// A table of numbers that grows while a program runs: metrics.csv for spreadsheets, metrics.jsonl for programs.
+// A table of numbers that grows while a program runs:
+// metrics.csv for spreadsheets, metrics.jsonl for programs.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@
 
 namespace dg {
 
-// One row: the step it belongs to, and named values in a fixed order. A value that a row does not have stays empty in
-// the CSV and is left out of the JSON.
+// One row: the step it belongs to, and named values in a fixed order.
+// A value that a row does not have stays empty in the CSV and is left out of the JSON.
 struct MetricsRow {
   std::int64_t step = 0;
   std::vector<std::pair<std::string, double>> values;
@@ -19,12 +20,13 @@ struct MetricsRow {
 
 class MetricsLog {
  public:
-  // Opens both files in `folder`. Rows of steps beyond `keep_up_to_step` are removed, as is a line that a killed
-  // process left unfinished: what a resumed run is about to write again. Columns are those that rows may name.
-  // Throws Error if the files cannot be written or belong to another set of columns.
+  // Opens both files in `folder`. Rows of steps beyond `keep_up_to_step` are removed, as is a line that
+  // a killed process left unfinished: what a resumed run is about to write again. Columns are those that rows
+  // may name. Throws Error if the files cannot be written or belong to another set of columns.
   MetricsLog(std::filesystem::path folder, std::vector<std::string> columns, std::int64_t keep_up_to_step);
 
-  // Appends and flushes, so that a reader beside sees it at once. Throws Error for an unknown column or a full disk.
+  // Appends and flushes, so that a reader beside sees it at once.
+  // Throws Error for an unknown column or a full disk.
   void write(const MetricsRow& row);
 
  private:

@@ -30,9 +30,9 @@ class PairSource {
 
   virtual std::int64_t size() const = 0;
 
-  // Pair number `index` of 0..size()-1. Everything random (window, blur, noise) comes from the stream, so
-  // equal streams give equal samples. Throws Error naming the file if it cannot be read or is smaller than
-  // the request.
+  // Pair number `index` of 0..size()-1. Everything random (window, blur, noise) comes from the stream,
+  // so equal streams give equal samples. Throws Error naming the file if it cannot be read
+  // or is smaller than the request.
   virtual Sample load(std::int64_t index, RandomStream& stream, const CropRequest& request) const = 0;
 
   // One line for the log: layout, folder, split, number of pairs, how the blur arises.

@@ -31,10 +31,10 @@ struct SafeTensorEntry {
   std::int64_t numel() const { return (end - begin) / size_of(dtype); }
 };
 
-// A file in memory. Files are treated as hostile: the constructor throws Error, naming the file and the
-// tensor, for anything but a well-formed file: truncated or too long, bad JSON, duplicate names, unknown
-// types, negative or overflowing shapes, sizes that disagree with shapes, overlaps and holes, metadata that
-// is not text.
+// A file in memory. Files are treated as hostile: the constructor throws Error,
+// naming the file and the tensor, for anything but a well-formed file: truncated or too long, bad JSON,
+// duplicate names, unknown types, negative or overflowing shapes, sizes that disagree with shapes,
+// overlaps and holes, metadata that is not text.
 class SafeTensorsFile {
  public:
   explicit SafeTensorsFile(const std::filesystem::path& path);

@@ -1,6 +1,6 @@
-// Rendered front to back: a leaf only adds where light still passes (`open` > 0), and the picture is done
-// when nothing is open any more. Edges are antialiased by coverage: 1 half a pixel inside, 0 half a pixel
-// outside.
+// Rendered front to back: a leaf only adds where light still passes (`open` > 0),
+// and the picture is done when nothing is open any more. Edges are antialiased by coverage:
+// 1 half a pixel inside, 0 half a pixel outside.
 #include "data/scenes.h"
 
 #include <algorithm>
@@ -16,8 +16,8 @@ namespace {
 
 constexpr float kOpaque = 1.0F / 512.0F;  // less than this passing through does not show in 8 bits
 constexpr double kFinished = 0.003;       // the share of the picture that the background may fill
-constexpr std::int64_t kMaxLeaves =
-    1'000'000;  // a bound for extreme options; usual scenes need a few thousand
+// A bound for extreme options; usual scenes need a few thousand.
+constexpr std::int64_t kMaxLeaves = 1'000'000;
 
 struct Leaf {
   LeafShape shape;
@@ -152,8 +152,8 @@ FloatImage render_scene(std::int64_t width, std::int64_t height, RandomStream& s
       std::max(1.5 * min_radius, options.max_radius_share * static_cast<double>(std::max(width, height)));
   const float shadow_depth = stream.chance(0.6) ? stream.uniform_float(0.1F, 0.5F) : 0.0F;
 
-  // Centres are uniform on the picture enlarged by the largest leaf, so that the border looks like the
-  // middle.
+  // Centres are uniform on the picture enlarged by the largest leaf,
+  // so that the border looks like the middle.
   const double margin = 2.6 * max_radius;
   Canvas canvas(width, height);
   for (std::int64_t i = 0; i < kMaxLeaves && !canvas.finished(); ++i) {

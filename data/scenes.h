@@ -1,11 +1,11 @@
 // Procedural sharp pictures: training data without a single file.
 //
-// The dead-leaves model (Matheron 1968; Lee, Mumford, Huang, "Occlusion models for natural images", IJCV
-// 2001): random opaque shapes pile up, their radii distributed as r^-3, which makes the statistics
-// independent of scale as those of photographs are. In the spirit of R. Achddou et al., "VibrantLeaves: A
-// principled parametric image generator for training deep restoration models", arXiv:2504.10201, the leaves
-// are not only disks, they carry textures seen in perspective, and lie at different depths: nearer ones shade
-// those behind.
+// The dead-leaves model (Matheron 1968; Lee, Mumford, Huang, "Occlusion models for natural images",
+// IJCV 2001): random opaque shapes pile up, their radii distributed as r^-3, which makes the statistics
+// independent of scale as those of photographs are. In the spirit of R. Achddou et al., "VibrantLeaves:
+// A principled parametric image generator for training deep restoration models", arXiv:2504.10201,
+// the leaves are not only disks, they carry textures seen in perspective, and lie at different depths:
+// nearer ones shade those behind.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,12 @@
-// What a device can do. Every kernel of the engine is one function here; cpu/ implements them, and a GPU backend
-// arrives as another implementation, without a change to any layer.
+// What a device can do. Every kernel of the engine is one function here; cpu/ implements them,
+// and a GPU backend arrives as another implementation, without a change to any layer.
 //
-// Contract for all kernels: arrays are dense and belong to this backend's memory; shapes have been checked by the
-// caller (core/); outputs are overwritten, never accumulated into; input and output must not overlap unless stated.
-// Calls are asynchronous in principle: they are ordered on the backend's stream, and `synchronize` waits for them.
-// A backend serves one thread at a time. Results are bit-equal from run to run, whatever the number of threads.
-// Storage type T is float32, bfloat16 (arithmetic in float) or float64; all floating arrays of a call share it
-// unless stated.
+// Contract for all kernels: arrays are dense and belong to this backend's memory;
+// shapes have been checked by the caller (core/); outputs are overwritten, never accumulated into;
+// input and output must not overlap unless stated. Calls are asynchronous in principle: they are ordered
+// on the backend's stream, and `synchronize` waits for them. A backend serves one thread at a time.
+// Results are bit-equal from run to run, whatever the number of threads. Storage type T is float32,
+// bfloat16 (arithmetic in float) or float64; all floating arrays of a call share it unless stated.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,14 @@ namespace dg {
 
 // y = op(x), parameters a and b.
 enum class UnaryOp : std::uint8_t {
-  affine,      // a * x + b
+  affine,  // a * x + b
   exp,
   log,
   sqrt,
   reciprocal,
   square,
   abs,
-  sign,        // -1, 0, 1
+  sign,  // -1, 0, 1
   tanh,
   sigmoid,
   softplus,    // log(1 + exp(x)), without overflow
@@ -105,13 +105,15 @@ class Backend {
   virtual void copy_2d(ConstArray x, Array y, const Copy2dShape& shape) = 0;
 
   // ---- reductions: sums in fixed order ----
-  virtual void sum(ConstArray x, Array y, const ReduceShape& shape) = 0;     // y (outer, inner)
-  virtual void expand(ConstArray x, Array y, const ReduceShape& shape) = 0;  // x (outer, inner), y (outer, reduce, inner)
+  virtual void sum(ConstArray x, Array y, const ReduceShape& shape) = 0;  // y (outer, inner)
+  virtual void expand(ConstArray x, Array y,
+                      const ReduceShape& shape) = 0;  // x (outer, inner), y (outer, reduce, inner)
 
   // ---- matrix product and convolution ----
   virtual void matmul(ConstArray a, ConstArray b, Array y, const MatmulShape& shape) = 0;
   // bias (K) may be null.
-  virtual void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape) = 0;
+  virtual void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y,
+                      const Conv2dShape& shape) = 0;
   // dx (N,H,W,C) from dy (N,P,Q,K). This is also the transposed convolution's forward; bias (C) may be null.
   virtual void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                                  const Conv2dShape& shape) = 0;
@@ -126,17 +128,18 @@ class Backend {
   virtual void max_pool2d(ConstArray x, Array y, std::int32_t* indices, const Pool2dShape& shape) = 0;
   virtual void max_pool2d_scatter(ConstArray dy, const std::int32_t* indices, Array dx,
                                   const Pool2dShape& shape) = 0;
-  virtual void max_pool2d_gather(ConstArray x, const std::int32_t* indices, Array y, const Pool2dShape& shape) = 0;
+  virtual void max_pool2d_gather(ConstArray x, const std::int32_t* indices, Array y,
+                                 const Pool2dShape& shape) = 0;
 
   // ---- normalisation ----
-  // y = (x - mean) * rstd * gamma + beta with rstd = 1 / sqrt(variance + eps), the variance biased (divided by pixels).
-  // gamma, beta (channels) may be null; mean, variance (groups, channels).
-  virtual void norm(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
-                    const NormShape& shape) = 0;
+  // y = (x - mean) * rstd * gamma + beta with rstd = 1 / sqrt(variance + eps), the variance biased
+  // (divided by pixels). gamma, beta (channels) may be null; mean, variance (groups, channels).
+  virtual void norm(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance,
+                    double eps, const NormShape& shape) = 0;
   // With h = (x - mean) * rstd, per group and channel:  dbeta = sum dy,  dgamma = sum dy * h,
   //   dx = gamma * rstd * (dy - dbeta / pixels - h * dgamma / pixels).   dgamma, dbeta (groups, channels).
-  virtual void norm_grad(ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma, Array dx,
-                         Array dgamma, Array dbeta, double eps, const NormShape& shape) = 0;
+  virtual void norm_grad(ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma,
+                         Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape) = 0;
 
   // ---- random numbers: element i is a function of (state, i) alone ----
   virtual void random_uniform(PhiloxState state, Array y, std::int64_t n) = 0;  // in (0, 1)

@@ -1,4 +1,5 @@
-// Errors: one exception type, thrown with a sentence that says what was got, what was expected and what to do.
+// Errors: one exception type, thrown with a sentence that says what was got,
+// what was expected and what to do.
 #pragma once
 
 #include <sstream>

@@ -60,8 +60,8 @@ struct Upsample2dShape {
   std::int64_t scale = 2;
 };
 
-// x (groups, pixels, channels): statistics per group and channel over the pixels. Instance norm has one group per
-// image; batch norm is a single group that holds the pixels of all images.
+// x (groups, pixels, channels): statistics per group and channel over the pixels.
+// Instance norm has one group per image; batch norm is a single group that holds the pixels of all images.
 struct NormShape {
   std::int64_t groups = 0, pixels = 0, channels = 0;
 };
@@ -87,7 +87,8 @@ struct Copy2dShape {
   std::int64_t source_stride = 0, target_stride = 0;
 };
 
-// y (m, n) = A (m, k) B (k, n), where A is stored (k, m) if transpose_a, and B (n, k) if transpose_b. Row-major.
+// y (m, n) = A (m, k) B (k, n), where A is stored (k, m) if transpose_a,
+// and B (n, k) if transpose_b. Row-major.
 struct MatmulShape {
   std::int64_t m = 0, n = 0, k = 0;
   bool transpose_a = false;

@@ -1,6 +1,6 @@
 // Adam, Kingma and Ba 2015, algorithm 1:
-//   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   p -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) +
-//   eps).
+//   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,
+//   p -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps).
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ class Adam {
   // The parameters must require gradients; none may be frozen now (later is fine). Throws Error otherwise.
   explicit Adam(std::vector<NamedTensor> parameters, AdamConfig config = {});
 
-  // Updates all parameters in one backend call. Throws Error, and changes nothing, if a parameter has no
-  // gradient.
+  // Updates all parameters in one backend call. Throws Error, and changes nothing,
+  // if a parameter has no gradient.
   void step();
   void zero_grad();
 

@@ -158,8 +158,8 @@ std::string ConvTranspose2d::details() const {
 }
 
 std::int64_t ConvTranspose2d::multiply_adds(const Shape& input, const Shape& /*output*/) const {
-  // Every input element meets every weight of its channel; products that fall into the cut margin are
-  // counted.
+  // Every input element meets every weight of its channel;
+  // products that fall into the cut margin are counted.
   return input.numel() * config_.kernel_h * config_.kernel_w * config_.out_channels;
 }
 

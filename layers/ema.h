@@ -1,5 +1,5 @@
-// Exponential moving average of a module's weights: smoother than the last step's, better to restore pictures
-// with.
+// Exponential moving average of a module's weights: smoother than the last step's,
+// better to restore pictures with.
 #pragma once
 
 #include <vector>

@@ -1,6 +1,6 @@
-// Initial values. Numbers are drawn in float32 from the generator in order of registration and then
-// converted, so that they depend on the generator's state alone: not on the element type, the backend or the
-// number of threads.
+// Initial values. Numbers are drawn in float32 from the generator in order of registration
+// and then converted, so that they depend on the generator's state alone: not on the element type,
+// the backend or the number of threads.
 #pragma once
 
 #include "core/random.h"

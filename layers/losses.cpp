@@ -1,6 +1,8 @@
 // Losses, composed of differentiable ops.
 #include "layers/losses.h"
 
+#include <numbers>
+
 #include "core/autograd.h"
 #include "core/ops.h"
 
@@ -42,6 +44,14 @@ Tensor l1_loss(const Tensor& a, const Tensor& b) {
 Tensor mse_loss(const Tensor& a, const Tensor& b) {
   check_same_shape("mse_loss", a, b);
   return mean(square(sub(a, b)));
+}
+
+Tensor psnr_loss(const Tensor& a, const Tensor& b) {
+  check_same_shape("psnr_loss", a, b);
+  check(a.rank() == 4, "psnr_loss: expected images (N, H, W, C), got ", a.shape());
+  constexpr double kPeakSquared = 4.0;  // of values in [-1, 1]
+  const Tensor mse = mean(square(sub(a, b)), {1, 2, 3});
+  return mean(log(affine(mse, 1.0 / kPeakSquared, 1e-8 / kPeakSquared))) * (10.0 / std::numbers::ln10);
 }
 
 Tensor charbonnier_loss(const Tensor& a, const Tensor& b, double eps) {

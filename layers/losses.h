@@ -14,6 +14,10 @@ Tensor mse_loss(const Tensor& a, const Tensor& b);  // mean (a - b)^2
 // mean sqrt((a - b)^2 + eps^2): L1 that is smooth at 0. Charbonnier et al. 1994; eps as in Lai et al. 2017.
 Tensor charbonnier_loss(const Tensor& a, const Tensor& b, double eps = 1e-3);
 
+// Minus the mean PSNR in dB, of images in [-1, 1]: mean over samples of 10 log10((mse + 1e-8) / 4). Each picture counts
+// by its ratio, so nearly sharp ones are not drowned by blurred ones. Chen et al. 2021 (HINet, arXiv 2105.06086).
+Tensor psnr_loss(const Tensor& a, const Tensor& b);
+
 // Johnson et al. 2016: mse of a network's features, without gradients through the target's.
 using FeatureFunction = std::function<Tensor(const Tensor&)>;
 Tensor perceptual_loss(const FeatureFunction& features, const Tensor& restored, const Tensor& sharp);
@@ -26,8 +30,8 @@ Tensor bce_with_logits(const Tensor& scores, const Tensor& target);  // one per 
 Tensor lsgan_loss(const Tensor& scores, double target);
 // label * mean x: a label of -1 raises the scores when minimised, +1 lowers them. Arjovsky et al. 2017.
 Tensor wasserstein_loss(const Tensor& scores, double label);
-// mean D(fake) - mean D(real), what the critic minimises; the generator minimises wasserstein_loss(D(fake),
-// -1).
+// mean D(fake) - mean D(real), what the critic minimises;
+// the generator minimises wasserstein_loss(D(fake), -1).
 Tensor wasserstein_critic_loss(const Tensor& real_scores, const Tensor& fake_scores);
 
 enum class GradientPenaltyMode : std::uint8_t {

@@ -86,16 +86,16 @@ class Module {
   void set_requires_grad(bool requires_grad);
   void zero_grad();
 
-  // Converts all parameters and buffers. Tensors and optimizers taken from this module before hold the old
-  // ones.
+  // Converts all parameters and buffers. Tensors and optimizers taken from this
+  // module before hold the old ones.
   void to(DType dtype);
 
  protected:
   virtual Tensor forward(const Tensor& x) = 0;
 
-  // Names are unique within a module, not empty and contain no dot; else Error. The child must live as long
-  // as this module. The references stay valid, and show the new tensor after to(). The parameter will require
-  // a gradient.
+  // Names are unique within a module, not empty and contain no dot; else Error. The child must
+  // live as long as this module. The references stay valid, and show the new tensor after to().
+  // The parameter will require a gradient.
   Tensor& register_parameter(std::string name, Tensor tensor, ParameterInfo info = {});
   Tensor& register_buffer(std::string name, const Tensor& tensor);
   void register_child(std::string name, Module& child);

@@ -1,6 +1,5 @@
 // Normalisation layers. y = (x - mean) / sqrt(var + eps) * gamma + beta, var the biased variance.
-// Names follow PyTorch's: gamma is `weight`, beta is `bias`, the buffers are `running_mean` and
-// `running_var`.
+// Names follow PyTorch's: gamma is `weight`, beta is `bias`, the buffers are `running_mean`, `running_var`.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +45,8 @@ class InstanceNorm2d final : public Module {
 struct BatchNorm2dConfig {
   std::int64_t channels = 0;
   double eps = 1e-5;  // Keras: 1e-3
-  // running = momentum * running + (1 - momentum) * batch, as in Keras (0.99 there; PyTorch's 0.1 is 0.9
-  // here).
+  // running = momentum * running + (1 - momentum) * batch, as in Keras
+  // (0.99 there; PyTorch's 0.1 is 0.9 here).
   double momentum = 0.9;
   // Multiply the batch's variance by n / (n - 1) before it enters running_var, n = N * H * W: what PyTorch
   // and TensorFlow's fused kernel do. The output always uses the biased variance.

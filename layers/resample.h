@@ -20,8 +20,8 @@ class UpsampleNearest2d final : public Module {
   std::int64_t scale_;
 };
 
-// Largest value of each window x window, no padding: (N,H,W,C) -> (N,P,Q,C), P = floor((H - window) / stride)
-// + 1.
+// Largest value of each window x window, no padding: (N,H,W,C) -> (N,P,Q,C),
+// P = floor((H - window) / stride) + 1.
 class MaxPool2d final : public Module {
  public:
   explicit MaxPool2d(Context& context, std::int64_t window = 2, std::int64_t stride = 2);

@@ -11,8 +11,8 @@ using Schedule = std::function<double(std::int64_t step)>;
 
 Schedule constant_schedule(double base);
 
-// base during `constant_steps`, then a straight line that reaches 0 after another `decay_steps`, and 0 from
-// there.
+// base during `constant_steps`, then a straight line that reaches 0 after
+// another `decay_steps`, and 0 from there.
 struct ConstantThenLinearDecay {
   double base = 1e-4;
   std::int64_t constant_steps = 0;
@@ -20,8 +20,8 @@ struct ConstantThenLinearDecay {
 };
 Schedule make_schedule(ConstantThenLinearDecay options);
 
-// final + (base - final) * (1 + cos(pi * step / steps)) / 2, and final from `steps` on. Loshchilov and Hutter
-// 2017.
+// final + (base - final) * (1 + cos(pi * step / steps)) / 2, and final from `steps` on.
+// Loshchilov and Hutter 2017.
 struct CosineDecay {
   double base = 1e-4;
   double final = 0.0;

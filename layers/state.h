@@ -26,9 +26,9 @@ enum class Strictness : std::uint8_t {
   matching,          // copy what fits, report the rest
 };
 
-// Overwrites the targets' storage with the sources of the same name; element types are converted. Nothing is
-// written unless all that `strictness` asks for fits: look at the result. Throws Error if a name occurs twice
-// on one side.
+// Overwrites the targets' storage with the sources of the same name; element types are converted.
+// Nothing is written unless all that `strictness` asks for fits: look at the result.
+// Throws Error if a name occurs twice on one side.
 [[nodiscard]] StateMismatch copy_state(const std::vector<NamedTensor>& targets,
                                        const std::vector<NamedTensor>& sources,
                                        Strictness strictness = Strictness::strict);

@@ -28,7 +28,8 @@ std::vector<NamedTensor> all_tensors(const TrainingState& s) {
 template <typename Number>
 Number number_at(const Metadata& metadata, const std::string& key, const fs::path& path) {
   const auto found = metadata.find(key);
-  check(found != metadata.end(), path.string(), ": not a training checkpoint: its metadata has no '", key, "'");
+  check(found != metadata.end(), path.string(), ": not a training checkpoint: its metadata has no '", key,
+        "'");
   Number value = 0;
   const char* end = found->second.data() + found->second.size();
   const auto [stop, error] = std::from_chars(found->second.data(), end, value);
@@ -64,7 +65,9 @@ void save_checkpoint(const fs::path& path, const TrainingState& s, const Generat
     check(t.tensor.dtype() == DType::float32, "checkpoint: ", t.name, " is ", name_of(t.tensor.dtype()),
           ", expected float32");
     values.push_back(t.tensor.to_floats());
-    entries.push_back({t.name, SafeDType::F32, {t.tensor.shape().begin(), t.tensor.shape().end()},
+    entries.push_back({t.name,
+                       SafeDType::F32,
+                       {t.tensor.shape().begin(), t.tensor.shape().end()},
                        std::as_bytes(std::span(values.back()))});
   }
   Metadata metadata = weights_metadata(to_metadata(options));
@@ -96,12 +99,14 @@ void load_checkpoint(const fs::path& path, TrainingState& s) {
   std::vector<NamedTensor> stored;
   for (const SafeTensorEntry& entry : file.entries()) {
     const std::vector<float> values = file.read_as_float(entry.name);
-    stored.push_back({entry.name, Tensor::from_host(*s.context, Shape(std::span<const std::int64_t>(entry.shape)),
-                                                    std::span<const float>(values))});
+    stored.push_back(
+        {entry.name, Tensor::from_host(*s.context, Shape(std::span<const std::int64_t>(entry.shape)),
+                                       std::span<const float>(values))});
   }
   // All names and shapes are compared before the first value is written.
   const StateMismatch mismatch = copy_state(all_tensors(s), stored);
-  check(mismatch.empty(), path.string(), ": the checkpoint does not fit this run's configuration: ", to_string(mismatch));
+  check(mismatch.empty(), path.string(),
+        ": the checkpoint does not fit this run's configuration: ", to_string(mismatch));
   const auto load_optimizer = [&](Adam* optimizer, const char* prefix, std::int64_t count) {
     if (optimizer == nullptr) return;
     const StateMismatch wrong = optimizer->load(with_prefix(stored, prefix), count);

@@ -1,8 +1,7 @@
 // The state of a training run on disk: everything that the next step depends on, in one safetensors file.
 //   tensors    generator.<name>, discriminator.<name>, ema.<name>, adam_g.m.<name>, adam_g.v.<name>, adam_d.*
 //   metadata   the generator's options and format (models/weights.h), step, total_steps, random_seed, random_offset,
-//              adam_g_step, adam_d_step,
-//              best_psnr
+//              adam_g_step, adam_d_step, best_psnr
 // The data position is the step itself: batch b is a pure function of (seed, b). So are schedules.
 #pragma once
 
@@ -28,13 +27,14 @@ struct TrainingState {
   Ema* ema = nullptr;
   Adam* generator_optimizer = nullptr;
   Adam* discriminator_optimizer = nullptr;
-  std::int64_t step = 0;         // generator updates made
-  std::int64_t total_steps = 0;  // 0: not decided yet
+  std::int64_t step = 0;                                        // generator updates made
+  std::int64_t total_steps = 0;                                 // 0: not decided yet
   double best_psnr = -std::numeric_limits<double>::infinity();  // of all validations so far, dB
 };
 
 // Written to a temporary file, synced and renamed: a kill at any moment leaves the old file or the new one.
-void save_checkpoint(const std::filesystem::path& path, const TrainingState& state, const GeneratorOptions& options);
+void save_checkpoint(const std::filesystem::path& path, const TrainingState& state,
+                     const GeneratorOptions& options);
 
 // Restores all of it, element by element in the stored precision. Throws Error naming the file, and changes nothing,
 // if it is damaged or belongs to another run configuration.

@@ -10,8 +10,8 @@
 //   reflect 3, conv 7x7                    3        tanh
 //   (tanh + image) / 2
 //
-// 11,399,171 parameters, 10,496 of them running statistics. Batch norm has Keras' epsilon 1e-3 and momentum
-// 0.99.
+// 11,399,171 parameters, 10,496 of them running statistics.
+// Batch norm has Keras' epsilon 1e-3 and momentum 0.99.
 #pragma once
 
 #include <cstdint>
@@ -58,16 +58,16 @@ class KerasGenerator final : public Module {
 
 struct KerasDiscriminatorConfig {
   std::int64_t ndf = 64;
-  std::int64_t height =
-      256;  // the first dense layer has one weight per position, so the size is part of the network
+  // The first dense layer has one weight per position, so the size is part of the network.
+  std::int64_t height = 256;
   std::int64_t width = 256;
 };
 
 // All convolutions are 4x4 SAME, LeakyReLU 0.2 behind all but the last:
 //   stride 2: ndf;  stride 2, BN: ndf, 2 ndf, 4 ndf;  stride 1, BN: 8 ndf;  stride 1: 1;
 //   flatten; dense 1024, tanh; dense 1, sigmoid.
-// Images (N, height, width, 3) -> (N, 1) in (0, 1). 3,098,370 parameters at 256x256, 1,920 of them running
-// statistics.
+// Images (N, height, width, 3) -> (N, 1) in (0, 1). 3,098,370 parameters at 256x256,
+// 1,920 of them running statistics.
 class KerasDiscriminator final : public Module {
  public:
   KerasDiscriminator(Context& context, const KerasDiscriminatorConfig& config);

@@ -7,6 +7,7 @@
 #include "models/keras_gan.h"
 #include "models/patch_discriminator.h"
 #include "models/presets.h"
+#include "models/quarter_generator.h"
 #include "models/resnet_generator.h"
 #include "models/unet_generator.h"
 
@@ -27,8 +28,8 @@ void check_options(const GeneratorOptions& options) {
         ", give a rate of at least 0 and below 1");
 }
 
-// A millionth of the variance that N(0, 0.02) weights would give: the first pictures are the inputs to a grey
-// level.
+// A millionth of the variance that N(0, 0.02) weights would give:
+// the first pictures are the inputs to a grey level.
 constexpr double kAlmostZero = 1e-4;
 
 void init_without_norm(Module& module, Generator& random, std::string_view last) {
@@ -71,6 +72,30 @@ std::unique_ptr<Module> make_unet(Context& context, const GeneratorOptions& opti
   return network;
 }
 
+// Blocks start almost as the identity: eight of them with He's variance would amplify sixteenfold.
+constexpr double kBlockGain = 0.1;
+
+std::unique_ptr<Module> make_quarter(Context& context, const GeneratorOptions& options) {
+  auto network = std::make_unique<QuarterGenerator>(
+      context, QuarterGeneratorConfig{.ngf = options.ngf,
+                                      .blocks = options.blocks,
+                                      .norm = options.norm,
+                                      .dropout = options.dropout,
+                                      .dropout_at_test = options.dropout_at_test,
+                                      .learn_residual = options.learn_residual});
+  if (options.norm != NormKind::none) {
+    init_normal(*network, context.random());
+    return network;
+  }
+  init_without_norm(*network, context.random(), "tail.conv.weight");
+  for (const NamedTensor& parameter : network->parameters()) {
+    if (!parameter.name.ends_with("conv2.weight")) continue;
+    const double he = std::sqrt(2.0 / static_cast<double>(9 * options.ngf));
+    fill_normal(parameter.tensor, context.random(), 0.0, kBlockGain * he);
+  }
+  return network;
+}
+
 std::unique_ptr<Module> make_keras(Context& context, const GeneratorOptions& options) {
   auto network = std::make_unique<KerasGenerator>(
       context, KerasGeneratorConfig{.ngf = options.ngf,
@@ -90,6 +115,7 @@ std::unique_ptr<Module> make_generator(Context& context, const GeneratorOptions&
     case GeneratorFamily::resnet: return make_resnet(context, options);
     case GeneratorFamily::unet: return make_unet(context, options, preset.unet_downs);
     case GeneratorFamily::keras: return make_keras(context, options);
+    case GeneratorFamily::quarter: return make_quarter(context, options);
   }
   fail("preset ", preset.name, ": its family is outside the enumeration, use one of its names");
 }

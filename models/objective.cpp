@@ -11,12 +11,15 @@ namespace {
 template <typename T, std::size_t N>
 using NameTable = std::array<std::pair<const char*, T>, N>;
 
-constexpr NameTable<GanType, 4> kGanTypes{
-    {{"wgan-gp", GanType::wgan_gp}, {"wgan", GanType::wgan}, {"lsgan", GanType::lsgan}, {"gan", GanType::gan}}};
-constexpr NameTable<ContentLoss, 4> kContentLosses{{{"perceptual", ContentLoss::perceptual},
+constexpr NameTable<GanType, 4> kGanTypes{{{"wgan-gp", GanType::wgan_gp},
+                                           {"wgan", GanType::wgan},
+                                           {"lsgan", GanType::lsgan},
+                                           {"gan", GanType::gan}}};
+constexpr NameTable<ContentLoss, 5> kContentLosses{{{"perceptual", ContentLoss::perceptual},
                                                     {"l1", ContentLoss::l1},
                                                     {"mse", ContentLoss::mse},
-                                                    {"charbonnier", ContentLoss::charbonnier}}};
+                                                    {"charbonnier", ContentLoss::charbonnier},
+                                                    {"psnr", ContentLoss::psnr}}};
 // The first name of each mode is the one that is written.
 constexpr NameTable<GradientPenaltyMode, 4> kPenaltyModes{{{"per-sample", GradientPenaltyMode::per_sample},
                                                            {"per-pixel", GradientPenaltyMode::per_pixel},
@@ -43,7 +46,8 @@ const char* name_in(const NameTable<T, N>& table, T value) {
 
 Loss add_up(std::vector<LossTerm> terms) {
   Loss loss{std::move(terms), {}};
-  for (const LossTerm& term : loss.terms) loss.total = loss.total.defined() ? loss.total + term.value : term.value;
+  for (const LossTerm& term : loss.terms)
+    loss.total = loss.total.defined() ? loss.total + term.value : term.value;
   return loss;
 }
 
@@ -58,10 +62,12 @@ GradientPenaltyMode parse_penalty_mode(std::string_view name) {
 }
 const char* name_of(GradientPenaltyMode mode) { return name_in(kPenaltyModes, mode); }
 
-Objective::Objective(ObjectiveOptions options, VggFeatures* features) : options_(options), features_(features) {
+Objective::Objective(ObjectiveOptions options, VggFeatures* features)
+    : options_(options), features_(features) {
   check(options_.content != ContentLoss::perceptual || features_ != nullptr,
-        "the perceptual content loss needs the features of a VGG network; load one with make_vgg_features, or choose "
-        "l1, mse or charbonnier");
+        "the perceptual content loss needs the features of a VGG network; load one with make_vgg_features, "
+        "or choose "
+        "psnr, l1, mse or charbonnier");
 }
 
 Loss Objective::discriminator_loss(Module& discriminator, const Tensor& real, const Tensor& fake) const {
@@ -75,11 +81,13 @@ Loss Objective::discriminator_loss(Module& discriminator, const Tensor& real, co
                      {"d_penalty", gradient_penalty(critic, real, fake, options_.penalty)}});
     }
     case GanType::wgan:
-      return add_up({{"d_real", wasserstein_loss(on_real, 0.5)}, {"d_fake", wasserstein_loss(on_fake, -0.5)}});
+      return add_up(
+          {{"d_real", wasserstein_loss(on_real, 0.5)}, {"d_fake", wasserstein_loss(on_fake, -0.5)}});
     case GanType::lsgan:
       return add_up({{"d_real", lsgan_loss(on_real, 1.0) * 0.5}, {"d_fake", lsgan_loss(on_fake, 0.0) * 0.5}});
     case GanType::gan:
-      return add_up({{"d_real", bce_with_logits(on_real, 1.0) * 0.5}, {"d_fake", bce_with_logits(on_fake, 0.0) * 0.5}});
+      return add_up(
+          {{"d_real", bce_with_logits(on_real, 1.0) * 0.5}, {"d_fake", bce_with_logits(on_fake, 0.0) * 0.5}});
   }
   fail("discriminator_loss: unknown GAN type");
 }
@@ -91,6 +99,7 @@ Tensor Objective::content(const Tensor& restored, const Tensor& sharp) const {
     case ContentLoss::l1: return l1_loss(restored, sharp);
     case ContentLoss::mse: return mse_loss(restored, sharp);
     case ContentLoss::charbonnier: return charbonnier_loss(restored, sharp);
+    case ContentLoss::psnr: return psnr_loss(restored, sharp);
   }
   fail("content loss: unknown kind");
 }

@@ -26,9 +26,9 @@
 namespace dg {
 
 enum class GanType : std::uint8_t { wgan_gp, wgan, lsgan, gan };
-enum class ContentLoss : std::uint8_t { perceptual, l1, mse, charbonnier };
+enum class ContentLoss : std::uint8_t { perceptual, l1, mse, charbonnier, psnr };
 
-// The names above and "perceptual", "l1", "mse", "charbonnier"; Error listing them for anything else.
+// The names above and "perceptual", "l1", "mse", "charbonnier", "psnr"; Error listing them for anything else.
 GanType parse_gan_type(std::string_view name);
 const char* name_of(GanType type);
 ContentLoss parse_content_loss(std::string_view name);

@@ -1,6 +1,6 @@
-// The networks and training objectives by name, as the papers and programs have them; makers for both
-// networks; and the text form of a generator's options, which a weight file carries so that it rebuilds its
-// network.
+// The networks and training objectives by name, as the papers and programs have them;
+// makers for both networks; and the text form of a generator's options, which a weight file carries so
+// that it rebuilds its network.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace dg {
 
 // ---- generators ----
 
-enum class GeneratorFamily : std::uint8_t { resnet, unet, keras };
+enum class GeneratorFamily : std::uint8_t { resnet, unet, keras, quarter };
 
 // Options that a family does not have (a U-Net's blocks, the Keras generator's norm) are not looked at.
 struct GeneratorOptions {
@@ -57,7 +57,7 @@ struct TrainingDefaults {
   double penalty_weight = 10.0;      // lambda of the gradient penalty
   int critic_updates = 5;            // per update of the generator, on the same batch
   double adversarial_weight = 1.0;
-  std::string content = "perceptual";  // perceptual, l1, mse, charbonnier
+  std::string content = "perceptual";  // perceptual, l1, mse, charbonnier, psnr
   double content_weight = 100.0;
   VggOptions vgg = {};
   double learning_rate = 1e-4;
@@ -103,8 +103,8 @@ using Metadata = std::map<std::string, std::string>;
 
 // Keys preset, ngf, blocks, convs_per_block, norm, dropout, learn_residual.
 Metadata to_metadata(const GeneratorOptions& options);
-// Other keys are ignored, missing ones are the preset's. Throws Error without a preset, or for a value that
-// is none.
+// Other keys are ignored, missing ones are the preset's. Throws Error without a preset,
+// or for a value that is none.
 GeneratorOptions generator_options(const Metadata& metadata);
 
 }  // namespace dg

@@ -102,7 +102,7 @@ FloatImage Restorer::restore(const FloatImage& rgb) {
   check(rgb.channels == 3 && rgb.width >= 1 && rgb.height >= 1, "restore: got a picture of ", rgb.width, "x",
         rgb.height, " with ", rgb.channels,
         " channels, expected RGB and at least one pixel; use to_rgb first");
-  const FloatImage restored = with_memory_advice(rgb.width, rgb.height, [&] {
+  FloatImage restored = with_memory_advice(rgb.width, rgb.height, [&] {
     const FloatImage padded =
         reflect_to(rgb, padded_side(rgb.width, options_), padded_side(rgb.height, options_));
     return crop(run(generator_, padded), 0, 0, rgb.width, rgb.height);

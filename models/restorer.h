@@ -1,5 +1,4 @@
-// Pictures of any size and kind through a generator that wants RGB in [-1, 1] and sides of a certain
-// multiple.
+// Pictures of any size and kind through a generator that wants RGB in [-1, 1] and sides of a certain multiple.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +18,8 @@ struct RestorerOptions {
 std::int64_t padded_side(std::int64_t side, const RestorerOptions& options);
 
 // Adds rows below and columns to the right, up to the given size, that mirror the picture at its last pixel
-// without repeating it, back and forth where the padding is larger than the picture: 1 2 3 -> 1 2 3 2 1 2
-// 3 2. A single row or column is repeated. Any number of channels. Throws Error if the picture is larger.
+// without repeating it, back and forth where the padding is larger than the picture: 1 2 3 -> 1 2 3 2 1 2 3 2.
+// A single row or column is repeated. Any number of channels. Throws Error if the picture is larger.
 FloatImage reflect_to(const FloatImage& image, std::int64_t width, std::int64_t height);
 
 // Uses one network on one thread. The generator must outlive it and keep the shape (N,H,W,3).

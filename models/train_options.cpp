@@ -2,8 +2,12 @@
 // keys all walk it.
 #include "models/train_options.h"
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <type_traits>
+#include <utility>
 
 #include "models/resnet_generator.h"
 
@@ -18,18 +22,47 @@ struct Field {
   std::function<void(TrainOptions&, const Json&)> set;
 };
 
+// nlohmann-json turns 1.5 into the integer 1, true into 1 and -1 into a huge unsigned number; none is what was meant.
+template <typename T>
+T strictly(const Json& value) {
+  const auto wrong_kind = [&](const char* expected) {
+    fail("has the value ", value.dump(), ", expected ", expected);
+  };
+  if constexpr (std::is_same_v<T, bool>) {
+    if (!value.is_boolean()) wrong_kind("true or false");
+  } else if constexpr (std::is_integral_v<T>) {
+    if (!value.is_number_integer()) wrong_kind("a whole number");
+    const bool fits = value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>())
+                                                 : std::in_range<T>(value.get<std::int64_t>());
+    if (!fits) wrong_kind("a number of that size");
+  } else if constexpr (std::is_floating_point_v<T>) {
+    if (!value.is_number()) wrong_kind("a number");
+  } else {
+    if (!value.is_string()) wrong_kind("a text");
+  }
+  return value.get<T>();
+}
+
 // A plain member, reached by `at`.
 template <typename At>
 Field plain(const char* key, At at) {
-  return {key, [at](const TrainOptions& o) { return Json(at(const_cast<TrainOptions&>(o))); },  // NOLINT: only read
-          [at](TrainOptions& o, const Json& value) { value.get_to(at(o)); }};
+  return {
+      key,
+      [at](const TrainOptions& o) { return Json(at(const_cast<TrainOptions&>(o))); },  // NOLINT: only read
+      [at](TrainOptions& o, const Json& value) {
+        auto& member = at(o);
+        member = strictly<std::remove_reference_t<decltype(member)>>(value);
+      }};
 }
 
 // A member that is written as a word.
 template <typename At, typename Name, typename Parse>
 Field word(const char* key, At at, Name name, Parse parse) {
-  return {key, [=](const TrainOptions& o) { return Json(std::string(name(at(const_cast<TrainOptions&>(o))))); },  // NOLINT
-          [=](TrainOptions& o, const Json& value) { at(o) = parse(value.get<std::string>()); }};
+  return {key,
+          [=](const TrainOptions& o) {
+            return Json(std::string(name(at(const_cast<TrainOptions&>(o)))));  // NOLINT
+          },
+          [=](TrainOptions& o, const Json& value) { at(o) = parse(strictly<std::string>(value)); }};
 }
 
 template <typename At>
@@ -43,10 +76,16 @@ Field data_list(const char* key, At at) {
             return list;
           },
           [at](TrainOptions& o, const Json& value) {
-            at(o).clear();
+            check(value.is_array(), "has the value ", value.dump(),
+                  ", expected a list of {\"path\": ..., \"weight\": ...}");
+            std::vector<WeightedSpec> list;
             for (const Json& entry : value) {
-              at(o).push_back({entry.at("path").get<std::string>(), entry.value("weight", 1.0)});
+              check(entry.is_object() && entry.contains("path"), "has the entry ", entry.dump(),
+                    ", expected {\"path\": ..., \"weight\": ...}");
+              list.push_back({strictly<std::string>(entry["path"]),
+                              entry.contains("weight") ? strictly<double>(entry["weight"]) : 1.0});
             }
+            at(o) = std::move(list);
           }};
 }
 
@@ -67,35 +106,44 @@ DatasetLayout parse_layout(const std::string& name) {
 }
 
 // Shorthand for "a reference to this member".
-#define DG_AT(member) [](TrainOptions& o) -> auto& { return o.member; }
+#define DG_AT(member) \
+  [](TrainOptions & o) -> auto& { return o.member; }
 
 const std::vector<Field>& fields() {
   static const std::vector<Field> all{
       plain("ngf", DG_AT(generator.ngf)),
       plain("blocks", DG_AT(generator.blocks)),
       plain("convs_per_block", DG_AT(generator.convs_per_block)),
-      word("norm", DG_AT(generator.norm), [](NormKind k) { return to_string(k); },
-           [](const std::string& s) { return parse_norm(s); }),
+      word(
+          "norm", DG_AT(generator.norm), [](NormKind k) { return to_string(k); },
+          [](const std::string& s) { return parse_norm(s); }),
       plain("dropout", DG_AT(generator.dropout)),
       plain("learn_residual", DG_AT(generator.learn_residual)),
       plain("ndf", DG_AT(discriminator.ndf)),
       plain("n_layers_D", DG_AT(discriminator.layers)),
-      word("norm_D", DG_AT(discriminator.norm), [](NormKind k) { return to_string(k); },
-           [](const std::string& s) { return parse_norm(s); }),
-      word("gan_type", DG_AT(objective.gan_type), [](GanType t) { return name_of(t); }, parse_gan_type),
+      word(
+          "norm_D", DG_AT(discriminator.norm), [](NormKind k) { return to_string(k); },
+          [](const std::string& s) { return parse_norm(s); }),
+      word(
+          "gan_type", DG_AT(objective.gan_type), [](GanType t) { return name_of(t); }, parse_gan_type),
       plain("penalty_weight", DG_AT(objective.penalty.lambda)),
-      word("penalty_mode", DG_AT(objective.penalty.mode), [](GradientPenaltyMode m) { return name_of(m); },
-           parse_penalty_mode),
+      word(
+          "penalty_mode", DG_AT(objective.penalty.mode), [](GradientPenaltyMode m) { return name_of(m); },
+          parse_penalty_mode),
       plain("adversarial_weight", DG_AT(objective.adversarial_weight)),
-      word("content", DG_AT(objective.content), [](ContentLoss c) { return name_of(c); }, parse_content_loss),
+      word(
+          "content", DG_AT(objective.content), [](ContentLoss c) { return name_of(c); }, parse_content_loss),
       plain("content_weight", DG_AT(objective.content_weight)),
-      word("vgg", DG_AT(vgg.depth), [](VggDepth d) { return to_string(d); },
-           [](const std::string& s) { return parse_vgg_depth(s); }),
+      word(
+          "vgg", DG_AT(vgg.depth), [](VggDepth d) { return to_string(d); },
+          [](const std::string& s) { return parse_vgg_depth(s); }),
       plain("vgg_layer", DG_AT(vgg.layer)),
       plain("vgg_after_relu", DG_AT(vgg.after_relu)),
-      word("vgg_input", DG_AT(vgg.input), [](VggInput i) { return to_string(i); },
-           [](const std::string& s) { return parse_vgg_input(s); }),
+      word(
+          "vgg_input", DG_AT(vgg.input), [](VggInput i) { return to_string(i); },
+          [](const std::string& s) { return parse_vgg_input(s); }),
       plain("vgg_weights", DG_AT(vgg_weights)),
+      plain("init_weights", DG_AT(init_weights)),
       plain("critic_updates", DG_AT(critic_updates)),
       plain("weight_clip", DG_AT(weight_clip)),
       plain("gan_start", DG_AT(gan_start)),
@@ -104,7 +152,8 @@ const std::vector<Field>& fields() {
       plain("beta1", DG_AT(beta1)),
       plain("beta2", DG_AT(beta2)),
       plain("adam_epsilon", DG_AT(epsilon)),
-      word("schedule", DG_AT(schedule), [](ScheduleKind k) { return name_of(k); }, parse_schedule),
+      word(
+          "schedule", DG_AT(schedule), [](ScheduleKind k) { return name_of(k); }, parse_schedule),
       plain("steps", DG_AT(steps)),
       plain("minutes", DG_AT(minutes)),
       plain("epochs", DG_AT(epochs)),
@@ -118,7 +167,8 @@ const std::vector<Field>& fields() {
       plain("max_blur", DG_AT(max_blur)),
       plain("noise", DG_AT(noise)),
       plain("batch_size", DG_AT(batch_size)),
-      word("preprocess", DG_AT(augment.preprocess), [](Preprocess p) { return name_of(p); }, parse_preprocess),
+      word(
+          "preprocess", DG_AT(augment.preprocess), [](Preprocess p) { return name_of(p); }, parse_preprocess),
       plain("crop_size", DG_AT(augment.crop_size)),
       plain("load_width", DG_AT(augment.load_width)),
       plain("load_height", DG_AT(augment.load_height)),
@@ -187,21 +237,38 @@ TrainOptions train_options_for(const Preset& preset) {
 void check_options(const TrainOptions& o) {
   const Preset preset = find_preset(o.generator.preset);
   check(!o.data.empty(), "no data given; pass --data DIR, or --data procedural for synthetic scenes");
+  for (const Field& field : fields()) {  // JSON has no infinity, so config.json could not be read again
+    const Json value = field.get(o);
+    if (!value.is_number_float()) continue;
+    const auto number = value.get<double>();
+    check(std::isfinite(number), "option ", field.key, " is ", number, ", expected a finite number");
+  }
   check(o.batch_size >= 1, "--batch-size is ", o.batch_size, ", expected 1 or more");
   check(o.learning_rate > 0.0, "--lr is ", o.learning_rate, ", expected more than 0");
-  check(o.beta1 >= 0.0 && o.beta1 < 1.0 && o.beta2 >= 0.0 && o.beta2 < 1.0, "--beta1 ", o.beta1, " and --beta2 ",
-        o.beta2, " must lie in [0, 1)");
-  check(o.ema_decay >= 0.0 && o.ema_decay < 1.0, "--ema is ", o.ema_decay, ", expected 0 (off) or a decay below 1");
+  check(o.beta1 >= 0.0 && o.beta1 < 1.0 && o.beta2 >= 0.0 && o.beta2 < 1.0, "--beta1 ", o.beta1,
+        " and --beta2 ", o.beta2, " must lie in [0, 1)");
+  check(o.ema_decay >= 0.0 && o.ema_decay < 1.0, "--ema is ", o.ema_decay,
+        ", expected 0 (off) or a decay below 1");
   check(o.critic_updates >= 1, "--critic-updates is ", o.critic_updates, ", expected 1 or more");
   check(o.steps >= 0 && o.minutes >= 0.0 && o.epochs >= 0 && o.decay_epochs >= 0,
         "--steps, --minutes, --epochs and --decay-epochs must not be negative");
   check(o.steps > 0 || o.minutes > 0.0 || o.epochs + o.decay_epochs > 0,
         "nothing to train: --steps, --minutes and the epochs are all 0");
   check(o.log_every >= 1 && o.checkpoint_every >= 1, "--log-every and --checkpoint-every must be 1 or more");
-  check(o.validate_every >= 0 && o.validation_images >= 1, "--validate-every must be 0 or more, --validation-images 1 or more");
+  check(o.validate_every >= 0 && o.validation_images >= 1,
+        "--validate-every must be 0 or more, --validation-images 1 or more");
   check(o.keep_checkpoints >= 1, "--keep-checkpoints is ", o.keep_checkpoints, ", expected 1 or more");
-  check(o.min_blur >= 0.0 && o.min_blur <= o.max_blur, "--min-blur ", o.min_blur, " must not exceed --max-blur ", o.max_blur);
-  check(o.workers >= 0, "--workers is ", o.workers, ", expected 0 or more");
+  check(o.min_blur >= 0.0 && o.min_blur <= o.max_blur, "--min-blur ", o.min_blur,
+        " must not exceed --max-blur ", o.max_blur);
+  check(o.noise >= 0.0 && o.noise <= 1.0, "--noise is ", o.noise, ", expected 0 to 1");
+  check(o.weight_clip >= 0.0, "--weight-clip is ", o.weight_clip, ", expected 0 (off) or a limit above it");
+  check(o.gan_start >= 0, "--gan-start is ", o.gan_start, ", expected 0 or more steps");
+  check(o.objective.adversarial_weight >= 0.0 && o.objective.content_weight >= 0.0 &&
+            o.objective.penalty.lambda >= 0.0,
+        "--adversarial-weight, --content-weight and --penalty-weight must not be negative");
+  check(o.divergence_limit > 0.0, "--divergence-limit is ", o.divergence_limit, ", expected more than 0");
+  check(o.threads >= 0 && o.threads <= 1024, "--threads is ", o.threads, ", expected 0 (all) to 1024");
+  check(o.workers >= 0 && o.workers <= 256, "--workers is ", o.workers, ", expected 0 to 256");
   check_options(o.augment);
   const bool resized = o.augment.preprocess == Preprocess::resize;
   if (o.augment.preprocess != Preprocess::none) {
@@ -212,10 +279,14 @@ void check_options(const TrainOptions& o) {
             preset.minimum_size, ", got ", size, "; change ", resized ? "--load-size" : "--crop-size");
     }
   }
-  check(o.validation_crop % preset.size_multiple == 0, "--validation-crop is ", o.validation_crop,
-        ", expected a multiple of ", preset.size_multiple);
+  check(o.validation_crop >= 0 && o.validation_crop % preset.size_multiple == 0, "--validation-crop is ",
+        o.validation_crop, ", expected a multiple of ", preset.size_multiple);
+  const std::int64_t scored = o.validation_crop > 0 ? o.validation_crop : o.augment.crop_size;
+  check(o.validate_every == 0 || scored >= 11, "validation would score crops of ", scored,
+        " pixels, and SSIM needs 11 or more; give a larger --validation-crop, or --validate-every 0");
   check(o.objective.gan_type != GanType::gan || o.discriminator.family == DiscriminatorFamily::patch,
-        "--gan-type gan needs raw scores, and the keras discriminator ends in a sigmoid; choose wgan, lsgan or wgan-gp");
+        "--gan-type gan needs raw scores, and the keras discriminator ends in a sigmoid; choose wgan, lsgan "
+        "or wgan-gp");
 }
 
 std::string to_json(const TrainOptions& options) {
@@ -238,12 +309,14 @@ TrainOptions train_options_from_json(const std::string& text, const std::string&
   for (const auto& [key, value] : json.items()) {
     if (key == "preset") continue;
     const auto& all = fields();
-    const auto found = std::find_if(all.begin(), all.end(), [&k = key](const Field& f) { return k == f.key; });
-    check(found != all.end(), file_name, ": unknown option \"", key, "\"; a run's config.json shows all that exist");
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&k = key](const Field& f) { return k == f.key; });
+    check(found != all.end(), file_name, ": unknown option \"", key,
+          "\"; a run's config.json shows all that exist");
     try {
       found->set(options, value);
-    } catch (const nlohmann::json::exception&) {
-      fail(file_name, ": option \"", key, "\" has the wrong kind of value: ", value.dump());
+    } catch (const Error& error) {
+      fail(file_name, ": option \"", key, "\": ", error.what());
     }
   }
   return options;

@@ -22,11 +22,12 @@ struct TrainOptions {
   DiscriminatorOptions discriminator;
   ObjectiveOptions objective;
   VggOptions vgg;
-  std::string vgg_weights;         // path; for the perceptual loss
-  int critic_updates = 5;          // per generator update, on the same batch
-  double weight_clip = 0.0;        // discriminator weights stay in [-c, c]; 0: off
-  std::int64_t gan_start = 0;      // steps that minimise the content loss alone before the discriminator joins
-  double ema_decay = 0.0;          // of the generator's weights; 0: off
+  std::string vgg_weights;     // path; for the perceptual loss
+  int critic_updates = 5;      // per generator update, on the same batch
+  double weight_clip = 0.0;    // discriminator weights stay in [-c, c]; 0: off
+  std::string init_weights;        // path: the generator starts from these weights instead of random ones
+  std::int64_t gan_start = 0;  // steps that minimise the content loss alone before the discriminator joins
+  double ema_decay = 0.0;      // of the generator's weights; 0: off
 
   // ---- optimisation ----
   double learning_rate = 1e-4;
@@ -34,10 +35,10 @@ struct TrainOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   ScheduleKind schedule = ScheduleKind::linear;
-  std::int64_t steps = 0;          // generator updates; 0: from the epochs
-  double minutes = 0.0;            // with steps 0: as many as fit, decided from the first steps' speed
-  int epochs = 150;                // at the constant rate
-  int decay_epochs = 150;          // on the straight line to 0; with `steps` or `minutes` only the ratio counts
+  std::int64_t steps = 0;  // generator updates; 0: from the epochs
+  double minutes = 0.0;    // with steps 0: as many as fit, decided from the first steps' speed
+  int epochs = 150;        // at the constant rate
+  int decay_epochs = 150;  // on the straight line to 0; with `steps` or `minutes` only the ratio counts
   std::uint64_t seed = 0;
 
   // ---- data ----
@@ -45,21 +46,21 @@ struct TrainOptions {
   std::vector<WeightedSpec> validation_data;  // empty: the validation split of `data` where it has one
   DatasetLayout layout = DatasetLayout::automatic;
   std::string blur_key = "blur";
-  double min_blur = 2.0;           // extent of synthesised shakes, pixels
+  double min_blur = 2.0;  // extent of synthesised shakes, pixels
   double max_blur = 20.0;
-  double noise = 0.0;              // most sensor noise of synthesised pictures: read noise, linear 0..1
+  double noise = 0.0;  // most sensor noise of synthesised pictures: read noise, linear 0..1
   std::int64_t batch_size = 1;
   AugmentOptions augment;
   int workers = 1;
 
   // ---- reports ----
-  std::int64_t log_every = 10;         // steps
-  std::int64_t validate_every = 500;   // steps; 0: never
-  std::int64_t checkpoint_every = 500; // steps
+  std::int64_t log_every = 10;          // steps
+  std::int64_t validate_every = 500;    // steps; 0: never
+  std::int64_t checkpoint_every = 500;  // steps
   std::int64_t keep_checkpoints = 2;
   std::int64_t validation_images = 16;
-  std::int64_t validation_crop = 0;    // centred; 0: crop_size
-  double divergence_limit = 1e7;       // a loss term beyond this stops the run
+  std::int64_t validation_crop = 0;  // centred; 0: crop_size
+  double divergence_limit = 1e7;     // a loss term beyond this stops the run
 
   // ---- machine: not part of the result ----
   std::string device = "cpu";

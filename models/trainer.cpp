@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 #include <optional>
+#include <sstream>
 
 #include "core/autograd.h"
 #include "core/ops.h"
@@ -25,12 +26,14 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
-const std::vector<std::string> kColumns{"epoch",        "learning_rate", "images_per_second", "seconds",
-                                        "g_content",    "g_adversarial", "d_real",            "d_fake",
-                                        "d_penalty",    "psnr_blurred",  "psnr_restored",     "ssim_blurred",
-                                        "ssim_restored"};
+const std::vector<std::string> kColumns{
+    "epoch",        "learning_rate", "images_per_second", "seconds",      "g_content",     "g_adversarial",
+    "d_real",       "d_fake",        "d_penalty",         "psnr_blurred", "psnr_restored", "ssim_blurred",
+    "ssim_restored"};
 
 // Steps whose speed decides how many fit into --minutes; the first ones are slower and do not count.
 constexpr std::int64_t kCalibrationSteps = 12;
@@ -43,8 +46,8 @@ Schedule schedule_for(const TrainOptions& o, std::int64_t total_steps) {
   if (o.schedule == ScheduleKind::cosine) {
     return make_schedule(CosineDecay{.base = o.learning_rate, .final = 0.0, .steps = total_steps});
   }
-  const auto constant = static_cast<std::int64_t>(std::llround(static_cast<double>(total_steps) * o.epochs /
-                                                               std::max(1, o.epochs + o.decay_epochs)));
+  const auto constant = static_cast<std::int64_t>(
+      std::llround(static_cast<double>(total_steps) * o.epochs / std::max(1, o.epochs + o.decay_epochs)));
   return make_schedule(ConstantThenLinearDecay{o.learning_rate, constant, total_steps - constant});
 }
 
@@ -63,23 +66,35 @@ class RunTrainer final : public Trainer {
         training_data_(open_training_data(options_, events_)),
         validation_data_(open_validation_data(options_, events_)) {
     build_networks();
-    state_.total_steps = options_.steps > 0       ? options_.steps
-                         : options_.minutes > 0.0 ? 0
-                                                  : (options_.epochs + options_.decay_epochs) * steps_per_epoch();
+    state_.total_steps = options_.steps > 0 ? options_.steps
+                         : options_.minutes > 0.0
+                             ? 0
+                             : (options_.epochs + options_.decay_epochs) * steps_per_epoch();
   }
 
   const TrainOptions& options() const override { return options_; }
 
+  // --init-weights. Not needed once there is a checkpoint.
+  void load_initial_weights() {
+    if (options_.init_weights.empty()) return;
+    load_weights(options_.init_weights, *generator_);
+    if (ema_) ema_.emplace(*generator_, options_.ema_decay);  // the averages start from them as well
+    message("the generator starts from " + options_.init_weights);
+  }
+
   // The newest checkpoint that can be read; none: the run starts over, which gives the same result.
   void restore_newest_checkpoint() {
-    remove_stale_temporaries(checkpoint_folder());
-    remove_stale_temporaries(folder_);
+    for (const fs::path& part : {checkpoint_folder(), folder_, folder_ / "strips"}) {
+      if (fs::exists(part)) remove_stale_temporaries(part);
+    }
     const auto configured_steps = state_.total_steps;
-    auto found = list_checkpoints(checkpoint_folder());
+    const auto found = list_checkpoints(checkpoint_folder());
+    std::string newest_problem;
     for (auto it = found.rbegin(); it != found.rend(); ++it) {
       try {
         load_checkpoint(it->path, state_);
       } catch (const Error& error) {
+        if (newest_problem.empty()) newest_problem = error.what();
         message("checkpoint skipped: " + std::string(error.what()));
         continue;
       }
@@ -89,8 +104,9 @@ class RunTrainer final : public Trainer {
       return;
     }
     check(found.empty(), folder_.string(), ": none of its ", found.size(),
-          " checkpoints can be used; the messages above say why");
+          " checkpoints can be used; of the newest: ", newest_problem);
     message("no checkpoint yet: the run starts at step 0");
+    load_initial_weights();
   }
 
   TrainResult run() override;
@@ -101,16 +117,20 @@ class RunTrainer final : public Trainer {
     if (events_.on_message) events_.on_message(text);
   }
   std::int64_t steps_per_epoch() const {
-    return std::max<std::int64_t>(1, (training_data_->size() + options_.batch_size - 1) / options_.batch_size);
+    return std::max<std::int64_t>(1,
+                                  (training_data_->size() + options_.batch_size - 1) / options_.batch_size);
   }
 
   void build_networks();
   std::vector<LossTerm> train_step(const Batch& batch);
   void guard(const Loss& loss) const;
+  void guard_weights() const;
+  std::string last_good_checkpoint() const;
   void decide_total_steps();
   void report(const std::vector<LossTerm>& losses);
   void validate_now();
   void save();
+  void save_generator(const fs::path& path, Metadata extra);
 
   TrainOptions options_;
   fs::path folder_;
@@ -134,7 +154,7 @@ class RunTrainer final : public Trainer {
   Clock::time_point started_;
   Clock::time_point last_report_;
   Clock::time_point calibration_started_;
-  std::int64_t first_step_ = 0;        // of this process
+  std::int64_t first_step_ = 0;  // of this process
   std::int64_t last_report_step_ = 0;
 };
 
@@ -175,11 +195,30 @@ void RunTrainer::guard(const Loss& loss) const {
   for (const LossTerm& term : loss.terms) {
     const double value = term.value.item();
     if (std::isfinite(value) && std::abs(value) <= options_.divergence_limit) continue;
-    fail("training diverged at step ", state_.step + 1, ": the loss term ", term.name, " is ", value,
-         last_checkpoint_.empty() ? "; there is no checkpoint yet" : "; the last good checkpoint is ",
-         last_checkpoint_.string(), ". Start again with a lower --lr, or raise --divergence-limit (now ",
-         options_.divergence_limit, ")");
+    fail("training diverged at step ", state_.step + 1, ": the loss term ", term.name, " is ",
+         std::isnan(value) ? "not a number" : std::to_string(value), "; ", last_good_checkpoint(),
+         ". Start again with a lower --lr, or raise --divergence-limit (now ", options_.divergence_limit,
+         ")");
   }
+}
+
+// A step can end with a finite loss and broken weights; such weights are neither scored nor saved. The sum of squares
+// overflows for weights that no network recovers from, too.
+void RunTrainer::guard_weights() const {
+  for (const Module* network : {generator_.get(), discriminator_.get()}) {
+    if (network == nullptr) continue;
+    for (const NamedTensor& p : network->state()) {
+      check(std::isfinite(sum(square(p.tensor.detach())).item()), "training diverged at step ", state_.step,
+            ": the weights ", p.name, " of the ", network == generator_.get() ? "generator" : "discriminator",
+            " are no longer finite, or beyond use; ", last_good_checkpoint(),
+            ". Start again with a lower --lr");
+    }
+  }
+}
+
+std::string RunTrainer::last_good_checkpoint() const {
+  return last_checkpoint_.empty() ? "there is no checkpoint yet"
+                                  : "the last good checkpoint is " + last_checkpoint_.string();
 }
 
 std::vector<LossTerm> RunTrainer::train_step(const Batch& batch) {
@@ -223,11 +262,15 @@ void RunTrainer::decide_total_steps() {
   const std::int64_t done = state_.step - first_step_;
   if (done == kWarmupSteps) calibration_started_ = Clock::now();
   if (done < kCalibrationSteps) return;
-  const double per_step = seconds_since(calibration_started_) / static_cast<double>(kCalibrationSteps - kWarmupSteps);
+  const double per_step =
+      seconds_since(calibration_started_) / static_cast<double>(kCalibrationSteps - kWarmupSteps);
   const double left = std::max(0.0, options_.minutes * 60.0 - seconds_since(started_)) * kStepShare;
   state_.total_steps = state_.step + std::max<std::int64_t>(1, std::llround(left / per_step));
-  message(std::to_string(state_.total_steps) + " steps fit into " + std::to_string(options_.minutes) + " minutes at " +
-          std::to_string(per_step) + " s a step");
+  std::ostringstream text;
+  text.precision(3);
+  text << state_.total_steps << " steps fit into " << options_.minutes << " minutes at " << per_step
+       << " s a step";
+  message(text.str());
 }
 
 void RunTrainer::report(const std::vector<LossTerm>& losses) {
@@ -240,7 +283,8 @@ void RunTrainer::report(const std::vector<LossTerm>& losses) {
   r.learning_rate = generator_optimizer_->learning_rate();
   r.images_per_second = elapsed > 0.0 ? images / elapsed : 0.0;
   const double per_step = seconds_since(started_) / static_cast<double>(state_.step - first_step_);
-  r.seconds_left = static_cast<double>(std::max<std::int64_t>(0, state_.total_steps - state_.step)) * per_step;
+  r.seconds_left =
+      static_cast<double>(std::max<std::int64_t>(0, state_.total_steps - state_.step)) * per_step;
   for (const LossTerm& term : losses) r.losses.emplace_back(term.name, term.value.item());
   if (events_.on_step) events_.on_step(r);
   if (state_.step % options_.log_every != 0 && state_.step != state_.total_steps) return;
@@ -270,13 +314,11 @@ void RunTrainer::validate_now() {
     report.best = report.scores.psnr_restored > state_.best_psnr;
     if (report.best) {
       state_.best_psnr = report.scores.psnr_restored;
-      Metadata metadata = to_metadata(options_.generator);
-      metadata["step"] = std::to_string(state_.step);
-      metadata["validation_psnr"] = std::to_string(state_.best_psnr);
-      save_weights(folder_ / "best.safetensors", *generator_, metadata);
+      save_generator(folder_ / "best.safetensors", {{"validation_psnr", std::to_string(state_.best_psnr)}});
     }
   }
-  const fs::path strip = folder_ / "strips" / checkpoint_path("", state_.step).replace_extension(".png").filename();
+  const fs::path strip =
+      folder_ / "strips" / checkpoint_path("", state_.step).replace_extension(".png").filename();
   write_image(strip, to_integer(stack(report.scores.strips)));
   log_->write({state_.step,
                {{"psnr_blurred", report.scores.psnr_blurred},
@@ -286,23 +328,28 @@ void RunTrainer::validate_now() {
   if (events_.on_validation) events_.on_validation(report);
 }
 
+// The weights that the generator holds now: inside an EmaScope, the averages.
+void RunTrainer::save_generator(const fs::path& path, Metadata extra) {
+  extra.merge(to_metadata(options_.generator));
+  extra["step"] = std::to_string(state_.step);
+  save_weights(path, *generator_, extra);
+}
+
+// The checkpoint comes last: a run that is killed before it repeats the step and writes the other files again; one
+// that is killed after it has them all.
 void RunTrainer::save() {
-  for (const NamedTensor& p : generator_->state()) {
-    check(std::isfinite(sum(square(p.tensor.detach())).item()), "training diverged at step ", state_.step,
-          ": the weights ", p.name, " are no longer finite; the last good checkpoint is ", last_checkpoint_.string(),
-          ". Start again with a lower --lr");
+  {
+    std::optional<EmaScope> averages;
+    if (ema_) averages.emplace(*ema_);
+    save_generator(folder_ / "generator.safetensors", {});
   }
   const fs::path path = checkpoint_path(checkpoint_folder(), state_.step);
   save_checkpoint(path, state_, options_.generator);
   last_checkpoint_ = path;
-  {
-    std::optional<EmaScope> averages;
-    if (ema_) averages.emplace(*ema_);
-    Metadata metadata = to_metadata(options_.generator);
-    metadata["step"] = std::to_string(state_.step);
-    save_weights(folder_ / "generator.safetensors", *generator_, metadata);
-  }
-  const auto all = list_checkpoints(checkpoint_folder());
+
+  auto all = list_checkpoints(checkpoint_folder());
+  // Damaged ones that resume has skipped lie ahead of this step: they must not count as kept.
+  std::erase_if(all, [&](const CheckpointFile& file) { return file.step > state_.step; });
   const auto keep = static_cast<std::size_t>(options_.keep_checkpoints);
   for (std::size_t i = 0; i + keep < all.size(); ++i) {
     std::error_code ignored;  // a checkpoint that cannot be removed costs space, not results
@@ -327,13 +374,20 @@ TrainResult RunTrainer::run() {
     decide_total_steps();
     const bool last = state_.step == state_.total_steps;
     report(losses);
-    if (last || (options_.validate_every > 0 && state_.step % options_.validate_every == 0)) validate_now();
-    if (last || state_.step % options_.checkpoint_every == 0) {
+    const bool validates =
+        last || (options_.validate_every > 0 && state_.step % options_.validate_every == 0);
+    const bool saves = last || state_.step % options_.checkpoint_every == 0;
+    if (validates || saves) guard_weights();
+    if (validates) validate_now();
+    if (saves) {
       save();
       saved_step = state_.step;
     }
   }
-  if (saved_step != state_.step) save();
+  if (saved_step != state_.step) {
+    guard_weights();
+    save();
+  }
   return {state_.step, !stopped, seconds_since(started_), last_checkpoint_};
 }
 
@@ -349,22 +403,25 @@ std::string read_text(const fs::path& path) {
 void append_command(const fs::path& folder, const std::string& command_line) {
   std::ofstream file(folder / "command.txt", std::ios::app);
   file << command_line << '\n' << std::flush;
-  check(file.good(), (folder / "command.txt").string(), ": cannot be written; check permissions and free space");
+  check(file.good(), (folder / "command.txt").string(),
+        ": cannot be written; check permissions and free space");
 }
 
 }  // namespace
 
-std::unique_ptr<Trainer> Trainer::start(TrainOptions options, const fs::path& folder, const std::string& command_line,
-                                        TrainerEvents events) {
+std::unique_ptr<Trainer> Trainer::start(TrainOptions options, const fs::path& folder,
+                                        const std::string& command_line, TrainerEvents events) {
   check_options(options);
   const fs::path config = folder / "config.json";
-  check(!fs::exists(config), folder.string(), ": already holds a run; continue it with --resume ", folder.string(),
-        ", or give another --out");
+  check(!fs::exists(config), folder.string(), ": already holds a run; continue it with --resume ",
+        folder.string(), ", or give another --out");
   auto trainer = std::make_unique<RunTrainer>(options, folder, std::move(events));
+  trainer->load_initial_weights();
   std::error_code error;
   for (const char* part : {"checkpoints", "strips"}) {
     fs::create_directories(folder / part, error);
-    check(!error, folder.string(), ": the run folder cannot be created: ", error.message(), "; give another --out");
+    check(!error, folder.string(), ": the run folder cannot be created: ", error.message(),
+          "; give another --out");
   }
   append_command(folder, command_line);
   write_text(config, to_json(options));  // last: whoever sees it sees a whole run folder

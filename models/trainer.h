@@ -72,8 +72,9 @@ class Trainer {
                                         const std::string& command_line, TrainerEvents events);
   // Continues the run in `folder` from its newest intact checkpoint; the result is the one an uninterrupted run would
   // have had, bit for bit.
-  static std::unique_ptr<Trainer> resume(const std::filesystem::path& folder, const ResumeOverrides& overrides,
-                                         const std::string& command_line, TrainerEvents events);
+  static std::unique_ptr<Trainer> resume(const std::filesystem::path& folder,
+                                         const ResumeOverrides& overrides, const std::string& command_line,
+                                         TrainerEvents events);
   virtual ~Trainer() = default;
 
   // Trains until the last step or until should_stop. A loss that is not finite or beyond divergence_limit throws Error

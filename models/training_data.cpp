@@ -1,5 +1,8 @@
 // From a run's options to its data sets.
+#include <algorithm>
+#include <cctype>
 #include <optional>
+#include <set>
 
 #include "models/trainer.h"
 
@@ -8,9 +11,38 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool has_subfolder(const std::string& spec, const char* name) {
+// Of pairs in two folders, the blurred ones; see data/dataset.h.
+const std::set<std::string> kPairFolders{"a", "blur", "blurred", "blur_gamma", "input", "input_crops"};
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+// Names of the folders in a folder, in lower case: data sets are recognised in any case.
+std::set<std::string> subfolders(const fs::path& folder) {
+  std::set<std::string> names;
   std::error_code error;
-  return fs::is_directory(fs::path(spec) / name, error);
+  for (fs::directory_iterator it(folder, error); !error && it != fs::directory_iterator();
+       it.increment(error)) {
+    std::error_code ignored;
+    if (it->is_directory(ignored)) names.insert(lower_case(it->path().filename().string()));
+  }
+  return names;
+}
+
+// Of SPEC/train, SPEC/val, ..., or of SPEC/A/train, SPEC/A/val, ...
+std::set<std::string> parts_of(const fs::path& spec) {
+  const std::set<std::string> own = subfolders(spec);
+  std::set<std::string> all = own;
+  if (own.contains("train")) return all;
+  std::error_code error;
+  for (fs::directory_iterator it(spec, error); !error && it != fs::directory_iterator();
+       it.increment(error)) {
+    if (kPairFolders.contains(lower_case(it->path().filename().string()))) all.merge(subfolders(it->path()));
+  }
+  return all;
 }
 
 // The side that every training example has to offer, where crops are cut.
@@ -35,9 +67,31 @@ DatasetOptions dataset_options(const TrainOptions& o, const TrainerEvents& event
 
 // The held-out split that a spec offers: its val or test folder, or other procedural scenes.
 std::optional<Split> held_out_split(const std::string& spec) {
-  if (spec == "procedural" || has_subfolder(spec, "val") || has_subfolder(spec, "validation")) return Split::validation;
-  if (has_subfolder(spec, "test")) return Split::test;
+  if (spec == "procedural") return Split::validation;
+  const std::set<std::string> parts = parts_of(spec);
+  if (parts.contains("val") || parts.contains("validation")) return Split::validation;
+  if (parts.contains("test")) return Split::test;
   return std::nullopt;
+}
+
+// What is named as validation data, else the first of the training data that has a held-out part; empty: none.
+std::vector<WeightedSpec> validation_specs(const TrainOptions& o) {
+  if (!o.validation_data.empty()) return o.validation_data;
+  for (const WeightedSpec& spec : o.data) {
+    if (held_out_split(spec.spec)) return {spec};
+  }
+  return {};
+}
+
+DatasetOptions validation_options(const TrainOptions& o, const std::vector<WeightedSpec>& specs,
+                                  const TrainerEvents& events) {
+  DatasetOptions d = dataset_options(o, events);
+  // Smaller pictures are refused here, not at the first validation, an hour into the run.
+  d.min_width = d.min_height = o.validation_crop > 0 ? o.validation_crop : o.augment.crop_size;
+  if (d.layout == DatasetLayout::sharp_only) d.layout = DatasetLayout::automatic;
+  // A folder without parts was named as validation data: all of it is.
+  d.split = held_out_split(specs.front().spec).value_or(Split::validation);
+  return d;
 }
 
 }  // namespace
@@ -50,41 +104,30 @@ std::unique_ptr<PairSource> open_training_data(const TrainOptions& options, cons
 
 std::unique_ptr<PairSource> open_validation_data(const TrainOptions& options, const TrainerEvents& events) {
   if (options.validate_every == 0) return nullptr;
-  DatasetOptions d = dataset_options(options, events);
-  d.min_width = d.min_height = options.validation_crop;
-  if (d.layout == DatasetLayout::sharp_only) d.layout = DatasetLayout::automatic;
-  std::vector<WeightedSpec> specs = options.validation_data;
+  const std::vector<WeightedSpec> specs = validation_specs(options);
   if (specs.empty()) {
-    for (const WeightedSpec& spec : options.data) {
-      if (held_out_split(spec.spec)) {
-        specs = {spec};
-        break;
-      }
-    }
-    if (specs.empty()) {
-      if (events.on_message) events.on_message("no validation: the data has no val or test part; pass --val DIR for one");
-      return nullptr;
-    }
+    if (events.on_message)
+      events.on_message("no validation: the data has no val or test part; pass --val DIR for one");
+    return nullptr;
   }
-  // A folder without parts was named as validation data: all of it is.
-  d.split = held_out_split(specs.front().spec).value_or(Split::validation);
-  auto source = open_mixture(specs, d);
+  auto source = open_mixture(specs, validation_options(options, specs, events));
   if (events.on_message) events.on_message("validation data: " + source->describe());
   return source;
 }
 
 std::vector<DatasetProblem> check_data(const TrainOptions& options) {
-  DatasetOptions d = dataset_options(options, {});
-  d.decode_budget_megapixels = -1.0;
   std::vector<DatasetProblem> problems;
-  for (const auto* specs : {&options.data, &options.validation_data}) {
-    d.split = specs == &options.data ? Split::train : Split::validation;
-    for (const WeightedSpec& spec : *specs) {
-      if (specs == &options.validation_data) d.split = held_out_split(spec.spec).value_or(Split::validation);
+  const auto look_at = [&](const std::vector<WeightedSpec>& specs, DatasetOptions d) {
+    d.decode_budget_megapixels = -1.0;
+    for (const WeightedSpec& spec : specs) {
       const auto found = check_dataset(spec.spec, d);
       problems.insert(problems.end(), found.begin(), found.end());
     }
-  }
+  };
+  look_at(options.data, dataset_options(options, {}));
+  const std::vector<WeightedSpec> held_out = validation_specs(options);
+  if (options.validate_every > 0 && !held_out.empty())
+    look_at(held_out, validation_options(options, held_out, {}));
   return problems;
 }
 

@@ -1,6 +1,6 @@
-// The U-Net generator of pix2pix (Isola et al. 2017, arXiv 1611.07004, section 6.1.1), as DeblurGAN's
-// repository offers it. Level k halves the resolution for the k-th time: 4x4 convolutions, stride 2, ngf *
-// min(2^(k-1), 8) channels.
+// The U-Net generator of pix2pix (Isola et al. 2017, arXiv 1611.07004, section 6.1.1),
+// as DeblurGAN's repository offers it. Level k halves the resolution for the k-th time:
+// 4x4 convolutions, stride 2, ngf * min(2^(k-1), 8) channels.
 //
 //   down 1:                  conv                        up 1:       ReLU, transposed conv, tanh
 //   down 2 .. n-1:  LeakyReLU 0.2, conv, norm            up 2 ..:    ReLU, transposed conv, norm

@@ -42,10 +42,12 @@ ValidationResult validate(Restorer& restorer, const PairSource& source, const Va
     }
   }
   const auto n = static_cast<double>(result.images);
-  for (double* sum : {&result.psnr_blurred, &result.psnr_restored, &result.ssim_blurred, &result.ssim_restored}) {
+  for (double* sum :
+       {&result.psnr_blurred, &result.psnr_restored, &result.ssim_blurred, &result.ssim_restored}) {
     *sum /= n;
   }
-  std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2), seconds.end());
+  std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2),
+                   seconds.end());
   result.seconds_per_image = seconds[seconds.size() / 2];
   return result;
 }
@@ -57,7 +59,8 @@ std::int64_t export_pairs(const PairSource& source, const ValidationOptions& opt
     const Sample sample = held_out_pair(source, options, i);
     std::string number = std::to_string(i);
     number.insert(0, 3 - std::min<std::size_t>(number.size(), 3), '0');
-    for (const auto& [part, image] : {std::pair{"blurred", &sample.blurred}, std::pair{"sharp", &sample.sharp}}) {
+    for (const auto& [part, image] :
+         {std::pair{"blurred", &sample.blurred}, std::pair{"sharp", &sample.sharp}}) {
       std::error_code error;
       std::filesystem::create_directories(folder / part, error);
       check(!error, (folder / part).string(), ": cannot be created: ", error.message());
@@ -71,8 +74,8 @@ FloatImage stack(const std::vector<FloatImage>& images) {
   check(!images.empty(), "stack: got no images");
   FloatImage out(images.front().width, 0, images.front().channels);
   for (const FloatImage& image : images) {
-    check(image.width == out.width && image.channels == out.channels, "stack: images are ", image.width, " and ",
-          out.width, " wide, expected equal widths and channels");
+    check(image.width == out.width && image.channels == out.channels, "stack: images are ", image.width,
+          " and ", out.width, " wide, expected equal widths and channels");
     out.pixels.insert(out.pixels.end(), image.pixels.begin(), image.pixels.end());
     out.height += image.height;
   }

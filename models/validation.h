@@ -13,10 +13,10 @@
 namespace dg {
 
 struct ValidationOptions {
-  std::int64_t images = 16;      // at most; the first of the source
-  std::int64_t crop = 0;         // centred window; 0: whole pictures
-  std::uint64_t seed = 0;        // of synthesised blur: the same blur every time
-  std::int64_t strips = 4;       // pictures kept for looking at
+  std::int64_t images = 16;  // at most; the first of the source
+  std::int64_t crop = 0;     // centred window; 0: whole pictures
+  std::uint64_t seed = 0;    // of synthesised blur: the same blur every time
+  std::int64_t strips = 4;   // pictures kept for looking at
 };
 
 // Means over the images, of 8-bit values: psnr:rgb in dB and ssim:gauss2d-valid.
@@ -26,9 +26,9 @@ struct ValidationResult {
   double psnr_restored = 0.0;
   double ssim_blurred = 0.0;
   double ssim_restored = 0.0;
-  double seconds_per_image = 0.0;    // median, network only
-  std::vector<FloatImage> strips;    // blurred | restored | sharp
-  std::vector<std::string> names;    // of the strips
+  double seconds_per_image = 0.0;  // median, network only
+  std::vector<FloatImage> strips;  // blurred | restored | sharp
+  std::vector<std::string> names;  // of the strips
 };
 
 // Pairs smaller than the crop, or than the SSIM window of 11 pixels, throw Error.

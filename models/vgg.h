@@ -27,8 +27,7 @@ enum class VggInput : std::uint8_t {
   as_is,     // the values as they come, in RGB, whatever the weights expect: DeblurGAN and the Keras program
              // both do so. With Keras weights, made for 0..255, features differ little between images.
   imagenet,  // one of the two below: the one that the weight file was trained with
-  imagenet_torchvision,  // RGB in 0..1, minus mean (0.485, 0.456, 0.406), divided by std (0.229, 0.224,
-                         // 0.225)
+  imagenet_torchvision,  // RGB in 0..1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)
   imagenet_keras,        // BGR in 0..255, minus (103.939, 116.779, 123.68)
 };
 
@@ -80,15 +79,13 @@ class VggFeatures final : public Module {
 
 // ---- weights (models/vgg_weights.cpp) ----
 // Names that are understood, kernels in the layout that belongs to them:
-//   Keras        block1_conv1_kernel | _bias, block1_conv1/kernel | /bias, also
-//   block1_conv1/block1_conv1/..., with or
-//                without ":0"; HWIO
+//   Keras        block1_conv1_kernel | _bias, block1_conv1/kernel | /bias,
+//                also block1_conv1/block1_conv1/..., with or without ":0"; HWIO
 //   torchvision  features.0.weight | .bias; OIHW
 // Element types F16, BF16, F32, F64.
 
 // What the weights in this file were trained on: imagenet_keras or imagenet_torchvision. From the metadata
-// `format`
-// ("keras" or "torchvision") if there, else from the names. Throws Error if neither tells.
+// `format` ("keras" or "torchvision") if there, else from the names. Throws Error if neither tells.
 VggInput trained_input(const SafeTensorsFile& file);
 
 // Fills the network. Throws Error, with everything that is missing, for names or shapes that do not fit, or

@@ -51,8 +51,8 @@ bool has_layer(const SafeTensorsFile& file, Scheme scheme, VggDepth depth, const
   return find(file, scheme, vgg_convs({.depth = depth, .layer = layer}).back(), true).has_value();
 }
 
-// The first two blocks and conv3_1 .. conv3_3 have the same names in both networks: only what follows tells
-// them apart.
+// The first two blocks and conv3_1 .. conv3_3 have the same names in both networks:
+// only what follows tells them apart.
 std::optional<VggDepth> depth_of(const SafeTensorsFile& file, Scheme scheme) {
   const auto named = file.metadata().find("architecture");
   if (named != file.metadata().end()) {
@@ -160,7 +160,7 @@ std::unique_ptr<VggFeatures> make_vgg_features(Context& context, VggOptions opti
                                                const std::filesystem::path& weights) {
   check(!weights.empty(), "perceptual loss: got no weight file, bring ImageNet weights of ",
         to_string(options.depth), " up to ", options.layer, " as safetensors (", kSchemes,
-        "), or choose a content loss that needs none: l1, mse or charbonnier");
+        "), or choose a content loss that needs none: psnr, l1, mse or charbonnier");
   const SafeTensorsFile file(weights);
   if (options.input == VggInput::imagenet) options.input = trained_input(file);
   auto network = std::make_unique<VggFeatures>(context, std::move(options));

@@ -1,7 +1,5 @@
-// Weight files: safetensors with the module's own names, float32, and text metadata that rebuilds the
-// network.
-//   metadata   format "deblurgan", version "1", the generator's options (to_metadata in models/presets.h),
-//   and
+// Weight files: safetensors with the module's own names, float32, and text metadata that rebuilds the network.
+//   metadata   format "deblurgan", version "1", the generator's options (to_metadata in models/presets.h), and
 //              whatever the writer adds: step, ...
 //   tensors    the names of Module::state(), parameters before buffers: "head.conv.weight", ...
 // Checkpoints of a training have the same metadata; their generator's tensors are called "generator.<name>",

@@ -23,10 +23,8 @@ foreach(line IN LISTS names)
   # Catch2 reads a comma and brackets in its argument as syntax.
   string(REGEX REPLACE "([],[\\])" "\\\\\\1" pattern "${name}")
   # NoTests: a name that Catch2 does not find again is a failure, not a silent pass.
-  # Passive: several tests share the cores, and threads that spin while they wait take them from each other.
   string(APPEND script
     "add_test([==[${FLOOR}/${name}]==] [==[${PROGRAM}]==] [==[${pattern}]==] --warn NoTests)\n"
-    "set_tests_properties([==[${FLOOR}/${name}]==] PROPERTIES LABELS ${LABEL} TIMEOUT 600 "
-    "ENVIRONMENT OMP_WAIT_POLICY=passive)\n")
+    "set_tests_properties([==[${FLOOR}/${name}]==] PROPERTIES LABELS ${LABEL} TIMEOUT 600)\n")
 endforeach()
 file(WRITE "${LIST_FILE}" "${script}")

@@ -45,34 +45,32 @@ Tensor leaky_relu(const Tensor& x, double slope) {
   check(slope >= 0.0, "leaky_relu: slope is ", slope, ", expected 0 or more");
   Tensor y = apply(UnaryOp::leaky_relu, x, slope);
   const Tensor value = y;  // before it has history
-  return record("leaky_relu", std::move(y), {x}, [value, slope](const BackwardCall& call) -> std::vector<Tensor> {
-    return {leaky_relu_grad(call.grad, value, slope)};
-  });
+  return record("leaky_relu", std::move(y), {x},
+                [value, slope](const BackwardCall& call) -> std::vector<Tensor> {
+                  return {leaky_relu_grad(call.grad, value, slope)};
+                });
 }
 
 Tensor relu(const Tensor& x) { return leaky_relu(x, 0.0); }
 
 Tensor tanh(const Tensor& x) {
   check_defined("tanh", x);
-  return record_saving_output("tanh", apply(UnaryOp::tanh, x), {x},
-                              [](const BackwardCall& call) -> std::vector<Tensor> {
-                                return {tanh_grad(call.grad, call.output)};
-                              });
+  return record_saving_output(
+      "tanh", apply(UnaryOp::tanh, x), {x},
+      [](const BackwardCall& call) -> std::vector<Tensor> { return {tanh_grad(call.grad, call.output)}; });
 }
 
 Tensor sigmoid(const Tensor& x) {
   check_defined("sigmoid", x);
-  return record_saving_output("sigmoid", apply(UnaryOp::sigmoid, x), {x},
-                              [](const BackwardCall& call) -> std::vector<Tensor> {
-                                return {sigmoid_grad(call.grad, call.output)};
-                              });
+  return record_saving_output(
+      "sigmoid", apply(UnaryOp::sigmoid, x), {x},
+      [](const BackwardCall& call) -> std::vector<Tensor> { return {sigmoid_grad(call.grad, call.output)}; });
 }
 
 Tensor softplus(const Tensor& x) {
   check_defined("softplus", x);
-  return record("softplus", apply(UnaryOp::softplus, x), {x}, [x](const BackwardCall& call) -> std::vector<Tensor> {
-    return {call.grad * sigmoid(x)};
-  });
+  return record("softplus", apply(UnaryOp::softplus, x), {x},
+                [x](const BackwardCall& call) -> std::vector<Tensor> { return {call.grad * sigmoid(x)}; });
 }
 
 Tensor clamp(const Tensor& x, double low, double high) {

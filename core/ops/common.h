@@ -19,7 +19,8 @@ inline void check_defined(std::string_view op, const Tensor& x) {
 inline void check_operands(std::string_view op, const Tensor& a, const Tensor& b) {
   check_defined(op, a);
   check_defined(op, b);
-  check(&a.context() == &b.context(), op, ": the operands belong to different contexts; copy one through the host");
+  check(&a.context() == &b.context(), op,
+        ": the operands belong to different contexts; copy one through the host");
   check(a.dtype() == b.dtype(), op, ": operands are ", name_of(a.dtype()), " and ", name_of(b.dtype()),
         "; cast() one of them");
 }

@@ -12,13 +12,15 @@ struct ImageSize {
 
 Conv2dShape conv_shape(std::string_view op, std::int64_t n, ImageSize image, const Shape& weight,
                        const Conv2dOptions& o) {
-  const Conv2dShape s{n, image.height, image.width, weight[3], weight[0], weight[1], weight[2],
-                      o.stride_h, o.stride_w, o.padding};
+  const Conv2dShape s{n,         image.height, image.width, weight[3],  weight[0],
+                      weight[1], weight[2],    o.stride_h,  o.stride_w, o.padding};
   const Padding2d& p = o.padding;
-  check(o.stride_h > 0 && o.stride_w > 0, op, ": stride ", o.stride_h, "x", o.stride_w, ", expected 1 or more");
+  check(o.stride_h > 0 && o.stride_w > 0, op, ": stride ", o.stride_h, "x", o.stride_w,
+        ", expected 1 or more");
   check(p.top >= 0 && p.bottom >= 0 && p.left >= 0 && p.right >= 0, op, ": padding is negative; use crop2d");
-  check(s.h + p.top + p.bottom >= s.r && s.w + p.left + p.right >= s.s, op, ": image ", s.h, "x", s.w, " with padding ",
-        p.top, "+", p.bottom, ", ", p.left, "+", p.right, " is smaller than the kernel ", s.r, "x", s.s);
+  check(s.h + p.top + p.bottom >= s.r && s.w + p.left + p.right >= s.s, op, ": image ", s.h, "x", s.w,
+        " with padding ", p.top, "+", p.bottom, ", ", p.left, "+", p.right, " is smaller than the kernel ",
+        s.r, "x", s.s);
   return s;
 }
 
@@ -41,13 +43,14 @@ Tensor grad_input(std::string_view op, const Tensor& grad_output, const Tensor& 
   check_weight(op, weight);
   check_operands(op, grad_output, weight);
   const Conv2dShape s = conv_shape(op, grad_output.dim(0), image, weight.shape(), options);
-  check(grad_output.dim(3) == s.k, op, ": input has ", grad_output.dim(3), " channels, weight ", weight.shape(),
-        " expects ", s.k);
+  check(grad_output.dim(3) == s.k, op, ": input has ", grad_output.dim(3), " channels, weight ",
+        weight.shape(), " expects ", s.k);
   check(grad_output.dim(1) == s.p() && grad_output.dim(2) == s.q(), op, ": an image of ", s.h, "x", s.w,
         " belongs to ", s.p(), "x", s.q(), ", got ", grad_output.dim(1), "x", grad_output.dim(2));
   check_bias(op, grad_output, bias, s.c);
   Tensor dx = Tensor::empty(grad_output.context(), {s.n, s.h, s.w, s.c}, grad_output.dtype());
-  grad_output.backend().conv2d_grad_input(grad_output.array(), weight.array(), bias.array(), dx.mutable_array(), s);
+  grad_output.backend().conv2d_grad_input(grad_output.array(), weight.array(), bias.array(),
+                                          dx.mutable_array(), s);
   return record(op, std::move(dx), {grad_output, weight, bias},
                 [grad_output, weight, options, r = s.r, q = s.s, c = s.c](const BackwardCall& call) {
                   std::vector<Tensor> out(3);
@@ -70,22 +73,25 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dO
   check_bias("conv2d", x, bias, s.k);
   Tensor y = Tensor::empty(x.context(), {s.n, s.p(), s.q(), s.k}, x.dtype());
   x.backend().conv2d(x.array(), weight.array(), bias.array(), y.mutable_array(), s);
-  return record("conv2d", std::move(y), {x, weight, bias}, [x, weight, options, k = s.k](const BackwardCall& call) {
-    std::vector<Tensor> out(3);
-    if (call.needed[0]) out[0] = conv2d_grad_input(call.grad, weight, x.dim(1), x.dim(2), options);
-    if (call.needed[1]) out[1] = conv2d_grad_weight(x, call.grad, weight.dim(1), weight.dim(2), options);
-    if (call.needed[2]) out[2] = bias_grad(call.grad, Shape{k});
-    return out;
-  });
+  return record("conv2d", std::move(y), {x, weight, bias},
+                [x, weight, options, k = s.k](const BackwardCall& call) {
+                  std::vector<Tensor> out(3);
+                  if (call.needed[0])
+                    out[0] = conv2d_grad_input(call.grad, weight, x.dim(1), x.dim(2), options);
+                  if (call.needed[1])
+                    out[1] = conv2d_grad_weight(x, call.grad, weight.dim(1), weight.dim(2), options);
+                  if (call.needed[2]) out[2] = bias_grad(call.grad, Shape{k});
+                  return out;
+                });
 }
 
-Tensor conv2d_grad_input(const Tensor& grad_output, const Tensor& weight, std::int64_t height, std::int64_t width,
-                         Conv2dOptions options) {
+Tensor conv2d_grad_input(const Tensor& grad_output, const Tensor& weight, std::int64_t height,
+                         std::int64_t width, Conv2dOptions options) {
   return grad_input("conv2d_grad_input", grad_output, weight, {}, {height, width}, options);
 }
 
-Tensor conv2d_grad_weight(const Tensor& x, const Tensor& grad_output, std::int64_t kernel_h, std::int64_t kernel_w,
-                          Conv2dOptions options) {
+Tensor conv2d_grad_weight(const Tensor& x, const Tensor& grad_output, std::int64_t kernel_h,
+                          std::int64_t kernel_w, Conv2dOptions options) {
   constexpr std::string_view op = "conv2d_grad_weight";
   check_image(op, x);
   check_image(op, grad_output);
@@ -104,7 +110,8 @@ Tensor conv2d_grad_weight(const Tensor& x, const Tensor& grad_output, std::int64
   });
 }
 
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvTranspose2dOptions options) {
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        ConvTranspose2dOptions options) {
   constexpr std::string_view op = "conv_transpose2d";
   check_image(op, x);
   check_weight(op, weight);

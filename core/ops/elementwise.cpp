@@ -38,7 +38,8 @@ BroadcastShape broadcast_strides(std::string_view op, const Shape& a, const Shap
     if (merges) {
       shape.extent[last] *= extent;
     } else {
-      check(used < 4, op, ": broadcasting ", a, " with ", b, " needs more than four loops; reshape the operands");
+      check(used < 4, op, ": broadcasting ", a, " with ", b,
+            " needs more than four loops; reshape the operands");
       ++used;
       const auto next = static_cast<std::size_t>(4 - used);
       shape.extent[next] = extent;
@@ -98,16 +99,18 @@ Tensor div(const Tensor& a, const Tensor& b) {
 
 Tensor affine(const Tensor& x, double scale, double shift) {
   check_defined("affine", x);
-  return record("affine", apply(UnaryOp::affine, x, scale, shift), {x},
-                [scale](const BackwardCall& call) -> std::vector<Tensor> { return {affine(call.grad, scale, 0.0)}; });
+  return record(
+      "affine", apply(UnaryOp::affine, x, scale, shift), {x},
+      [scale](const BackwardCall& call) -> std::vector<Tensor> { return {affine(call.grad, scale, 0.0)}; });
 }
 
 Tensor neg(const Tensor& x) { return affine(x, -1.0, 0.0); }
 
 Tensor exp(const Tensor& x) {
   check_defined("exp", x);
-  return record_saving_output("exp", apply(UnaryOp::exp, x), {x},
-                              [](const BackwardCall& call) -> std::vector<Tensor> { return {call.grad * call.output}; });
+  return record_saving_output(
+      "exp", apply(UnaryOp::exp, x), {x},
+      [](const BackwardCall& call) -> std::vector<Tensor> { return {call.grad * call.output}; });
 }
 
 Tensor log(const Tensor& x) {
@@ -126,24 +129,23 @@ Tensor sqrt(const Tensor& x) {
 
 Tensor reciprocal(const Tensor& x) {
   check_defined("reciprocal", x);
-  return record_saving_output("reciprocal", apply(UnaryOp::reciprocal, x), {x},
-                              [](const BackwardCall& call) -> std::vector<Tensor> {
-                                return {neg(call.grad * square(call.output))};
-                              });
+  return record_saving_output(
+      "reciprocal", apply(UnaryOp::reciprocal, x), {x},
+      [](const BackwardCall& call) -> std::vector<Tensor> { return {neg(call.grad * square(call.output))}; });
 }
 
 Tensor square(const Tensor& x) {
   check_defined("square", x);
-  return record("square", apply(UnaryOp::square, x), {x}, [x](const BackwardCall& call) -> std::vector<Tensor> {
-    return {affine(call.grad * x, 2.0, 0.0)};
-  });
+  return record(
+      "square", apply(UnaryOp::square, x), {x},
+      [x](const BackwardCall& call) -> std::vector<Tensor> { return {affine(call.grad * x, 2.0, 0.0)}; });
 }
 
 Tensor abs(const Tensor& x) {
   check_defined("abs", x);
-  return record("abs", apply(UnaryOp::abs, x), {x}, [x = x.detach()](const BackwardCall& call) -> std::vector<Tensor> {
-    return {call.grad * sign(x)};
-  });
+  return record(
+      "abs", apply(UnaryOp::abs, x), {x},
+      [x = x.detach()](const BackwardCall& call) -> std::vector<Tensor> { return {call.grad * sign(x)}; });
 }
 
 Tensor sign(const Tensor& x) {

@@ -50,16 +50,19 @@ NormResult norm(std::string_view op, const NormInputs& in) {
   for (const Tensor* affine : {&in.gamma, &in.beta}) {
     if (!affine->defined()) continue;
     check_operands(op, in.x, *affine);
-    check(affine->shape() == Shape{channels}, op, ": gamma or beta is ", affine->shape(), ", input has C=", channels);
+    check(affine->shape() == Shape{channels}, op, ": gamma or beta is ", affine->shape(),
+          ", input has C=", channels);
   }
   check(in.x.numel() > 0, op, ": the input of shape ", in.x.shape(), " has no elements");
   Tensor y = empty_like(in.x);
   Tensor mean = Tensor::empty(in.x.context(), {in.x.dim(0), channels}, in.x.dtype());
   Tensor variance = empty_like(mean);
-  in.x.backend().norm(in.x.array(), in.gamma.array(), in.beta.array(), y.mutable_array(), mean.mutable_array(),
-                      variance.mutable_array(), in.eps, {in.x.dim(0), in.x.dim(1), channels});
+  in.x.backend().norm(in.x.array(), in.gamma.array(), in.beta.array(), y.mutable_array(),
+                      mean.mutable_array(), variance.mutable_array(), in.eps,
+                      {in.x.dim(0), in.x.dim(1), channels});
   y = record(op, std::move(y), {in.x, in.gamma, in.beta}, [in, mean, variance](const BackwardCall& call) {
-    return in.x.context().grad_enabled() ? composed_gradients(in, call) : fused_gradients(in, mean, variance, call);
+    return in.x.context().grad_enabled() ? composed_gradients(in, call)
+                                         : fused_gradients(in, mean, variance, call);
   });
   return {y, mean, variance};
 }
@@ -79,7 +82,8 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& b
   check(channels > 0, "batch_norm: the input of shape ", x.shape(), " has no channels");
   const Tensor rows = reshape(x, {1, x.numel() / channels, 1, channels});
   const NormResult result = norm("batch_norm", {rows, gamma, beta, eps});
-  return {reshape(result.output, x.shape()), result.mean.view_as({channels}), result.variance.view_as({channels})};
+  return {reshape(result.output, x.shape()), result.mean.view_as({channels}),
+          result.variance.view_as({channels})};
 }
 
 }  // namespace dg

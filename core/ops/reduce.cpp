@@ -45,7 +45,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   Tensor current = x;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     if (!groups[i].reduced) continue;
-    const ReduceShape r{extent_between(groups, 0, i), groups[i].extent, extent_between(groups, i + 1, groups.size())};
+    const ReduceShape r{extent_between(groups, 0, i), groups[i].extent,
+                        extent_between(groups, i + 1, groups.size())};
     Tensor next = Tensor::empty(x.context(), {r.outer, r.inner}, x.dtype());
     x.backend().sum(current.array(), next.mutable_array(), r);
     current = std::move(next);
@@ -69,7 +70,8 @@ Tensor expand_to(const Tensor& x, const Shape& shape) {
   Tensor current = x;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     if (!groups[i].reduced) continue;
-    const ReduceShape r{extent_between(groups, 0, i), extents[i], extent_between(groups, i + 1, groups.size())};
+    const ReduceShape r{extent_between(groups, 0, i), extents[i],
+                        extent_between(groups, i + 1, groups.size())};
     Tensor next = Tensor::empty(x.context(), {r.outer, r.reduce, r.inner}, x.dtype());
     x.backend().expand(current.array(), next.mutable_array(), r);
     current = std::move(next);

@@ -46,9 +46,10 @@ Tensor pool_scatter(const Tensor& grad_output, const Winners& winners, const Poo
 Tensor pool_gather(const Tensor& x, const Winners& winners, const Pool2dShape& s) {
   Tensor y = Tensor::empty(x.context(), {s.n, s.p(), s.q(), s.c}, x.dtype());
   x.backend().max_pool2d_gather(x.array(), winners.data(), y.mutable_array(), s);
-  return record("max_pool2d_gather", std::move(y), {x}, [winners, s](const BackwardCall& call) -> std::vector<Tensor> {
-    return {pool_scatter(call.grad, winners, s)};
-  });
+  return record("max_pool2d_gather", std::move(y), {x},
+                [winners, s](const BackwardCall& call) -> std::vector<Tensor> {
+                  return {pool_scatter(call.grad, winners, s)};
+                });
 }
 
 }  // namespace
@@ -60,8 +61,8 @@ Tensor pad2d(const Tensor& x, Padding2d padding, PadMode mode) {
         "pad2d: padding is negative; use crop2d");
   check(mode != PadMode::reflect || (std::max(padding.top, padding.bottom) < std::max<std::int64_t>(s.h, 1) &&
                                      std::max(padding.left, padding.right) < std::max<std::int64_t>(s.w, 1)),
-        "pad2d: reflection by ", padding.top, "+", padding.bottom, " rows and ", padding.left, "+", padding.right,
-        " columns needs a larger image than ", s.h, "x", s.w);
+        "pad2d: reflection by ", padding.top, "+", padding.bottom, " rows and ", padding.left, "+",
+        padding.right, " columns needs a larger image than ", s.h, "x", s.w);
   Tensor y = Tensor::empty(x.context(), {s.n, s.padded_h(), s.padded_w(), s.c}, x.dtype());
   x.backend().pad2d(x.array(), y.mutable_array(), s);
   return record("pad2d", std::move(y), {x},
@@ -70,9 +71,14 @@ Tensor pad2d(const Tensor& x, Padding2d padding, PadMode mode) {
 
 Tensor crop2d(const Tensor& x, Padding2d margins) {
   check_image("crop2d", x);
-  const Pad2dShape s{x.dim(0), x.dim(1) - margins.top - margins.bottom, x.dim(2) - margins.left - margins.right,
-                     x.dim(3), margins, PadMode::zero};
-  check(margins.top >= 0 && margins.bottom >= 0 && margins.left >= 0 && margins.right >= 0 && s.h > 0 && s.w > 0,
+  const Pad2dShape s{x.dim(0),
+                     x.dim(1) - margins.top - margins.bottom,
+                     x.dim(2) - margins.left - margins.right,
+                     x.dim(3),
+                     margins,
+                     PadMode::zero};
+  check(margins.top >= 0 && margins.bottom >= 0 && margins.left >= 0 && margins.right >= 0 && s.h > 0 &&
+            s.w > 0,
         "crop2d: margins ", margins.top, "+", margins.bottom, ", ", margins.left, "+", margins.right,
         " leave nothing of ", x.dim(1), "x", x.dim(2));
   return pad_adjoint(x, s);
@@ -84,24 +90,27 @@ Tensor upsample_nearest2d(const Tensor& x, std::int64_t scale) {
   const Upsample2dShape s{x.dim(0), x.dim(1), x.dim(2), x.dim(3), scale};
   Tensor y = Tensor::empty(x.context(), {s.n, s.h * scale, s.w * scale, s.c}, x.dtype());
   x.backend().upsample_nearest(x.array(), y.mutable_array(), s);
-  return record("upsample_nearest2d", std::move(y), {x},
-                [s](const BackwardCall& call) -> std::vector<Tensor> { return {upsample_adjoint(call.grad, s)}; });
+  return record(
+      "upsample_nearest2d", std::move(y), {x},
+      [s](const BackwardCall& call) -> std::vector<Tensor> { return {upsample_adjoint(call.grad, s)}; });
 }
 
 Tensor max_pool2d(const Tensor& x, std::int64_t window, std::int64_t stride) {
   check_image("max_pool2d", x);
   const Pool2dShape s{x.dim(0), x.dim(1), x.dim(2), x.dim(3), window, stride};
   check(window > 0 && stride > 0, "max_pool2d: window ", window, ", stride ", stride, ", expected 1 or more");
-  check(s.h >= window && s.w >= window, "max_pool2d: image ", s.h, "x", s.w, " is smaller than the window ", window);
+  check(s.h >= window && s.w >= window, "max_pool2d: image ", s.h, "x", s.w, " is smaller than the window ",
+        window);
   check(s.h <= std::numeric_limits<std::int32_t>::max() / s.w, "max_pool2d: image ", s.h, "x", s.w,
         " has more pixels than a 32-bit index can name");
   const Shape shape{s.n, s.p(), s.q(), s.c};
   Tensor y = Tensor::empty(x.context(), shape, x.dtype());
   Winners winners{Tensor::empty(x.context(), shape, DType::float32)};
   x.backend().max_pool2d(x.array(), y.mutable_array(), winners.data(), s);
-  return record("max_pool2d", std::move(y), {x}, [winners, s](const BackwardCall& call) -> std::vector<Tensor> {
-    return {pool_scatter(call.grad, winners, s)};
-  });
+  return record("max_pool2d", std::move(y), {x},
+                [winners, s](const BackwardCall& call) -> std::vector<Tensor> {
+                  return {pool_scatter(call.grad, winners, s)};
+                });
 }
 
 }  // namespace dg

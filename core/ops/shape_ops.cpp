@@ -22,9 +22,10 @@ std::int64_t product(const Shape& shape, int begin, int end) {
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
   check_defined("reshape", x);
-  return record("reshape", x.view_as(shape), {x}, [from = x.shape()](const BackwardCall& call) -> std::vector<Tensor> {
-    return {reshape(call.grad, from)};
-  });
+  return record("reshape", x.view_as(shape), {x},
+                [from = x.shape()](const BackwardCall& call) -> std::vector<Tensor> {
+                  return {reshape(call.grad, from)};
+                });
 }
 
 Tensor concat(std::span<const Tensor> tensors, int axis) {
@@ -51,8 +52,10 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
   const std::int64_t inner = product(shape, along + 1, shape.rank());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const std::int64_t extent = tensors[i].dim(along);
-    auto* start = static_cast<std::byte*>(y.mutable_array().data) + (ends[i] - extent) * inner * size_of(y.dtype());
-    y.backend().copy_2d(tensors[i].array(), {start, y.dtype()}, {outer, extent * inner, extent * inner, total * inner});
+    auto* start =
+        static_cast<std::byte*>(y.mutable_array().data) + (ends[i] - extent) * inner * size_of(y.dtype());
+    y.backend().copy_2d(tensors[i].array(), {start, y.dtype()},
+                        {outer, extent * inner, extent * inner, total * inner});
   }
   return record("concat", std::move(y), tensors, [ends, along](const BackwardCall& call) {
     std::vector<Tensor> out(ends.size());
@@ -71,8 +74,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   check_defined("slice", x);
   const int along = axis_index("slice", x, axis);
   const std::int64_t extent = x.dim(along);
-  check(begin >= 0 && begin <= end && end <= extent, "slice: [", begin, ", ", end, ") of axis ", along, " in shape ",
-        x.shape());
+  check(begin >= 0 && begin <= end && end <= extent, "slice: [", begin, ", ", end, ") of axis ", along,
+        " in shape ", x.shape());
   Shape shape = x.shape();
   shape.set(along, end - begin);
   Tensor y = Tensor::empty(x.context(), shape, x.dtype());
@@ -86,7 +89,9 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
     Shape after = from;
     before.set(along, begin);
     after.set(along, from[along] - end);
-    const auto zeros = [&](const Shape& s) { return Tensor::zeros(call.grad.context(), s, call.grad.dtype()); };
+    const auto zeros = [&](const Shape& s) {
+      return Tensor::zeros(call.grad.context(), s, call.grad.dtype());
+    };
     return std::vector<Tensor>{concat({zeros(before), call.grad, zeros(after)}, along)};
   });
 }
@@ -96,9 +101,10 @@ Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
   Tensor y = Tensor::empty(x.context(), x.shape(), dtype);
   x.backend().cast(x.array(), y.mutable_array(), x.numel());
-  return record("cast", std::move(y), {x}, [from = x.dtype()](const BackwardCall& call) -> std::vector<Tensor> {
-    return {cast(call.grad, from)};
-  });
+  return record("cast", std::move(y), {x},
+                [from = x.dtype()](const BackwardCall& call) -> std::vector<Tensor> {
+                  return {cast(call.grad, from)};
+                });
 }
 
 }  // namespace dg

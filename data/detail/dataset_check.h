@@ -8,8 +8,8 @@
 
 namespace dg {
 
-// Opens every file's header, compares the two files of each pair, and decodes as many as the options' budget
-// allows.
+// Opens every file's header, compares the two files of each pair, and decodes as many
+// as the options' budget allows.
 std::vector<DatasetProblem> check_files(const DatasetListing& listing, const DatasetOptions& options);
 
 }  // namespace dg

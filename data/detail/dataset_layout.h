@@ -1,5 +1,5 @@
-// Which files of a folder form pairs: finds the split, recognises the layout (see data/dataset.h), matches
-// names.
+// Which files of a folder form pairs: finds the split, recognises the layout
+// (see data/dataset.h), matches names.
 #pragma once
 
 #include <cstdint>

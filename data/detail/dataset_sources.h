@@ -1,5 +1,5 @@
-// The pair sources behind open_dataset: real pairs, strips, synthesised blur, procedural scenes, and
-// mixtures.
+// The pair sources behind open_dataset: real pairs, strips, synthesised blur,
+// procedural scenes, and mixtures.
 #pragma once
 
 #include <memory>

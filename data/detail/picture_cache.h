@@ -31,9 +31,9 @@ class PictureCache {
  public:
   explicit PictureCache(std::int64_t limit_bytes) : limit_bytes_(limit_bytes) {}
 
-  // The decoded file. Safe to call from several threads. Nothing is ever thrown out: where all pictures are
-  // read once per epoch, those kept first serve as well as any, and least-recently-used would keep none of
-  // use.
+  // The decoded file. Safe to call from several threads. Nothing is ever thrown out:
+  // where all pictures are read once per epoch, those kept first serve as well as any,
+  // and least-recently-used would keep none of use.
   std::shared_ptr<const RgbPicture> get(const std::filesystem::path& path);
 
   std::int64_t used_bytes() const;

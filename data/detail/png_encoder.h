@@ -8,8 +8,8 @@
 
 namespace dg {
 
-// Lossless for every Image: grey, grey + alpha, RGB or RGBA at its own bit depth. The image must be well
-// formed.
+// Lossless for every Image: grey, grey + alpha, RGB or RGBA at its own bit depth.
+// The image must be well formed.
 std::vector<std::uint8_t> encode_png(const Image& image);
 
 }  // namespace dg

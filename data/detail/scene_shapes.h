@@ -22,17 +22,17 @@ struct LeafShape {
   int vertices = 0;       // polygon, counter-clockwise around the centre
   std::array<float, kMaxVertices> vertex_u{};
   std::array<float, kMaxVertices> vertex_v{};
-  std::array<float, kHarmonics>
-      cosines{};  // blob: radius(angle) = half_u (1 + sum a_k cos k angle + b_k sin k angle)
+  // Blob: radius(angle) = half_u (1 + sum a_k cos k angle + b_k sin k angle), a = cosines, b = sines.
+  std::array<float, kHarmonics> cosines{};
   std::array<float, kHarmonics> sines{};
 };
 
 // A random outline of about this radius.
 LeafShape random_leaf_shape(float radius, RandomStream& stream);
 
-// Distance to the outline of a point given relative to the centre: negative inside. Exact or close to it
-// within a pixel or two of the outline, which is what antialiasing needs; further away only its sign and
-// trend are right.
+// Distance to the outline of a point given relative to the centre: negative inside.
+// Exact or close to it within a pixel or two of the outline, which is what antialiasing needs;
+// further away only its sign and trend are right.
 float signed_distance(const LeafShape& shape, float u, float v);
 
 }  // namespace dg

@@ -207,8 +207,8 @@ LeafTexture random_leaf_texture(float radius, const Palette& palette, RandomStre
     case LeafSurface::cells: t.period = log_uniform(4.0F, 24.0F); break;
     default: t.period = log_uniform(3.5F, 30.0F); break;  // two samples per period would alias
   }
-  // The slope of clamp(sharpness * sin) per pixel is 2 pi sharpness / period: keep edges at least a pixel
-  // wide.
+  // The slope of clamp(sharpness * sin) per pixel is 2 pi sharpness / period:
+  // keep edges at least a pixel wide.
   t.sharpness = std::max(1.0F, stream.uniform_float(0.0F, 0.3F) * t.period);
   t.warp = stream.chance(0.5) ? stream.uniform_float(0.0F, 0.6F) * t.period : 0.0F;
   t.perspective = stream.chance(0.3) ? stream.uniform_float(-0.4F, 0.4F) / (radius + 1.0F) : 0.0F;

@@ -10,9 +10,9 @@ namespace dg {
 
 using Colour = std::array<float, 3>;  // sRGB-encoded, nominally 0..1
 
-// The few colours that one scene is made of. Natural colours vary most in lightness, less from blue to yellow
-// and least from green to red (Ruderman, Cronin, Chiao, "Statistics of cone responses to natural images",
-// JOSA A 1998).
+// The few colours that one scene is made of. Natural colours vary most in lightness,
+// less from blue to yellow and least from green to red (Ruderman, Cronin, Chiao,
+// "Statistics of cone responses to natural images", JOSA A 1998).
 class Palette {
  public:
   explicit Palette(RandomStream& stream);

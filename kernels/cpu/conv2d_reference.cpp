@@ -21,7 +21,8 @@ void for_each_product(const Conv2dShape& s, const Body& body) {
           for (std::int64_t column = 0; column < s.s; ++column) {
             const std::int64_t w = q * s.stride_w - s.padding.left + column;
             if (w < 0 || w >= s.w) continue;
-            body(((n * s.h + h) * s.w + w) * s.c, (r * s.s + column) * s.c, ((n * s.p() + p) * s.q() + q) * s.k);
+            body(((n * s.h + h) * s.w + w) * s.c, (r * s.s + column) * s.c,
+                 ((n * s.p() + p) * s.q() + q) * s.k);
           }
         }
       }
@@ -47,7 +48,8 @@ void conv2d_reference(ConstArray x, ConstArray weight, ConstArray bias, Array y,
     const T* filter = weight.as<T>();
     std::vector<double> out(static_cast<std::size_t>(s.output_numel()), 0.0);
     if (bias) {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = wide(bias.as<T>()[i % static_cast<std::size_t>(s.k)]);
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = wide(bias.as<T>()[i % static_cast<std::size_t>(s.k)]);
     }
     for_each_product(s, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
       for (std::int64_t k = 0; k < s.k; ++k) {
@@ -61,13 +63,15 @@ void conv2d_reference(ConstArray x, ConstArray weight, ConstArray bias, Array y,
   });
 }
 
-void conv2d_grad_input_reference(ConstArray dy, ConstArray weight, ConstArray bias, Array dx, const Conv2dShape& s) {
+void conv2d_grad_input_reference(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
+                                 const Conv2dShape& s) {
   dispatch_float(dy.dtype, [&]<typename T>() {
     const T* grad = dy.as<T>();
     const T* filter = weight.as<T>();
     std::vector<double> out(static_cast<std::size_t>(s.input_numel()), 0.0);
     if (bias) {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = wide(bias.as<T>()[i % static_cast<std::size_t>(s.c)]);
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = wide(bias.as<T>()[i % static_cast<std::size_t>(s.c)]);
     }
     for_each_product(s, [&](std::int64_t xi, std::int64_t wi, std::int64_t yi) {
       for (std::int64_t k = 0; k < s.k; ++k) {

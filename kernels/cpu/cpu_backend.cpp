@@ -10,13 +10,14 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(int threads, CpuKernels kernels) : plain_(kernels == CpuKernels::reference) {
-    machine_.threads = threads > 0 ? threads : cpu::available_threads();
-  }
+  CpuBackend(int threads, CpuKernels kernels)
+      : machine_(threads > 0 ? threads : cpu::available_threads()),
+        plain_(kernels == CpuKernels::reference) {}
 
   std::string name() const override { return "cpu"; }
   std::string description() const override {
-    return "cpu, " + std::to_string(machine_.threads) + (machine_.threads == 1 ? " thread, " : " threads, ") +
+    const int threads = machine_.threads.size();
+    return "cpu, " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
            std::to_string(cpu::kVectorBytes * 8) + "-bit vectors" + (plain_ ? ", reference kernels" : "");
   }
 
@@ -37,16 +38,21 @@ class CpuBackend final : public Backend {
               double b) override {
     cpu::binary(machine_, op, p, q, y, shape, a, b);
   }
-  void copy_2d(ConstArray x, Array y, const Copy2dShape& shape) override { cpu::copy_2d(machine_, x, y, shape); }
+  void copy_2d(ConstArray x, Array y, const Copy2dShape& shape) override {
+    cpu::copy_2d(machine_, x, y, shape);
+  }
 
   void sum(ConstArray x, Array y, const ReduceShape& shape) override { cpu::sum(machine_, x, y, shape); }
-  void expand(ConstArray x, Array y, const ReduceShape& shape) override { cpu::expand(machine_, x, y, shape); }
+  void expand(ConstArray x, Array y, const ReduceShape& shape) override {
+    cpu::expand(machine_, x, y, shape);
+  }
 
   void matmul(ConstArray a, ConstArray b, Array y, const MatmulShape& shape) override {
     plain_ ? cpu::matmul_reference(a, b, y, shape) : cpu::matmul(machine_, a, b, y, shape);
   }
   void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape) override {
-    plain_ ? cpu::conv2d_reference(x, weight, bias, y, shape) : cpu::conv2d(machine_, x, weight, bias, y, shape);
+    plain_ ? cpu::conv2d_reference(x, weight, bias, y, shape)
+           : cpu::conv2d(machine_, x, weight, bias, y, shape);
   }
   void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                          const Conv2dShape& shape) override {
@@ -71,10 +77,12 @@ class CpuBackend final : public Backend {
   void max_pool2d(ConstArray x, Array y, std::int32_t* indices, const Pool2dShape& shape) override {
     cpu::max_pool2d(machine_, x, y, indices, shape);
   }
-  void max_pool2d_scatter(ConstArray dy, const std::int32_t* indices, Array dx, const Pool2dShape& shape) override {
+  void max_pool2d_scatter(ConstArray dy, const std::int32_t* indices, Array dx,
+                          const Pool2dShape& shape) override {
     cpu::max_pool2d_scatter(machine_, dy, indices, dx, shape);
   }
-  void max_pool2d_gather(ConstArray x, const std::int32_t* indices, Array y, const Pool2dShape& shape) override {
+  void max_pool2d_gather(ConstArray x, const std::int32_t* indices, Array y,
+                         const Pool2dShape& shape) override {
     cpu::max_pool2d_gather(machine_, x, indices, y, shape);
   }
 
@@ -83,8 +91,8 @@ class CpuBackend final : public Backend {
     plain_ ? cpu::norm_reference(x, gamma, beta, y, mean, variance, eps, shape)
            : cpu::norm(machine_, x, gamma, beta, y, mean, variance, eps, shape);
   }
-  void norm_grad(ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma, Array dx,
-                 Array dgamma, Array dbeta, double eps, const NormShape& shape) override {
+  void norm_grad(ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma,
+                 Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape) override {
     cpu::norm_grad(machine_, dy, x, mean, variance, gamma, dx, dgamma, dbeta, eps, shape);
   }
 

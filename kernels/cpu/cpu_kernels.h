@@ -2,13 +2,16 @@
 #pragma once
 
 #include "kernels/backend.h"
+#include "kernels/cpu/thread_pool.h"
 #include "kernels/cpu/workspace.h"
 
 namespace dg::cpu {
 
 // What a kernel runs with.
 struct Machine {
-  int threads = 1;
+  explicit Machine(int thread_count) : threads(thread_count) {}
+
+  ThreadPool threads;
   Workspace workspace;
 };
 
@@ -16,8 +19,8 @@ struct Machine {
 void fill(Machine& m, Array y, std::int64_t n, double value);
 void cast(Machine& m, ConstArray x, Array y, std::int64_t n);
 void unary(Machine& m, UnaryOp op, ConstArray x, Array y, std::int64_t n, double a, double b);
-void binary(Machine& m, BinaryOp op, ConstArray p, ConstArray q, Array y, const BroadcastShape& shape, double a,
-            double b);
+void binary(Machine& m, BinaryOp op, ConstArray p, ConstArray q, Array y, const BroadcastShape& shape,
+            double a, double b);
 void copy_2d(Machine& m, ConstArray x, Array y, const Copy2dShape& shape);
 
 // reduce.cpp
@@ -46,16 +49,18 @@ void pad2d_grad(Machine& m, ConstArray dy, Array dx, const Pad2dShape& shape);
 void upsample_nearest(Machine& m, ConstArray x, Array y, const Upsample2dShape& shape);
 void upsample_nearest_grad(Machine& m, ConstArray dy, Array dx, const Upsample2dShape& shape);
 void max_pool2d(Machine& m, ConstArray x, Array y, std::int32_t* indices, const Pool2dShape& shape);
-void max_pool2d_scatter(Machine& m, ConstArray dy, const std::int32_t* indices, Array dx, const Pool2dShape& shape);
-void max_pool2d_gather(Machine& m, ConstArray x, const std::int32_t* indices, Array y, const Pool2dShape& shape);
+void max_pool2d_scatter(Machine& m, ConstArray dy, const std::int32_t* indices, Array dx,
+                        const Pool2dShape& shape);
+void max_pool2d_gather(Machine& m, ConstArray x, const std::int32_t* indices, Array y,
+                       const Pool2dShape& shape);
 
 // norm.cpp
-void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
-          const NormShape& shape);
-void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
-                    const NormShape& shape);
-void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma,
-               Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape);
+void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance,
+          double eps, const NormShape& shape);
+void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance,
+                    double eps, const NormShape& shape);
+void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance,
+               ConstArray gamma, Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape);
 
 // random.cpp
 void random_uniform(Machine& m, PhiloxState state, Array y, std::int64_t n);

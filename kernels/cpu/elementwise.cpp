@@ -4,17 +4,23 @@
 #include <cstring>
 
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/fast_tanh.h"
 #include "kernels/cpu/parallel.h"
 
 namespace dg::cpu {
 namespace {
 
+// f comes by value: through a reference its parameters could change with every store to y, and the loop would stay
+// scalar. The same in zip_row.
+template <typename T, typename F>
+void map_run(const T* x, T* y, std::int64_t n, F f) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = T(f(static_cast<Compute<T>>(x[i])));
+}
+
 template <typename T, typename F>
 void map(Machine& m, const T* x, T* y, std::int64_t n, const F& f) {
-  using C = Compute<T>;
-  parallel_runs(m.threads, n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) y[i] = T(f(static_cast<C>(x[i])));
-  });
+  parallel_runs(m.threads, n, kGrain,
+                [&](std::int64_t begin, std::int64_t end) { map_run(x + begin, y + begin, end - begin, f); });
 }
 
 // max(x, 0) + log1p(exp(-|x|)): exp never overflows.
@@ -30,7 +36,8 @@ C sigmoid(C x) {
 }
 
 template <typename T>
-void unary_typed(Machine& m, UnaryOp op, const T* x, T* y, std::int64_t n, double parameter_a, double parameter_b) {
+void unary_typed(Machine& m, UnaryOp op, const T* x, T* y, std::int64_t n, double parameter_a,
+                 double parameter_b) {
   using C = Compute<T>;
   const C a = static_cast<C>(parameter_a);
   const C b = static_cast<C>(parameter_b);
@@ -43,10 +50,10 @@ void unary_typed(Machine& m, UnaryOp op, const T* x, T* y, std::int64_t n, doubl
     case UnaryOp::square: return map(m, x, y, n, [](C v) { return v * v; });
     case UnaryOp::abs: return map(m, x, y, n, [](C v) { return std::abs(v); });
     case UnaryOp::sign: return map(m, x, y, n, [](C v) { return v > 0 ? C(1) : v < 0 ? C(-1) : v; });
-    case UnaryOp::tanh: return map(m, x, y, n, [](C v) { return std::tanh(v); });
+    case UnaryOp::tanh: return map(m, x, y, n, [](C v) { return fast_tanh(v); });
     case UnaryOp::sigmoid: return map(m, x, y, n, [](C v) { return sigmoid(v); });
     case UnaryOp::softplus: return map(m, x, y, n, [](C v) { return softplus(v); });
-    case UnaryOp::leaky_relu: return map(m, x, y, n, [=](C v) { return v > 0 ? v : a * v; });
+    case UnaryOp::leaky_relu: return map(m, x, y, n, [=](C v) { return v * (v > 0 ? C(1) : a); });
     case UnaryOp::clamp: return map(m, x, y, n, [=](C v) { return v < a ? a : v > b ? b : v; });
   }
   fail("unary: unknown operation ", static_cast<int>(op));
@@ -54,7 +61,8 @@ void unary_typed(Machine& m, UnaryOp op, const T* x, T* y, std::int64_t n, doubl
 
 // The innermost dimension has stride 0 or 1 in both operands more often than not: those loops vectorise.
 template <typename T, typename F>
-void zip_row(const T* p, std::int64_t stride_p, const T* q, std::int64_t stride_q, T* y, std::int64_t n, const F& f) {
+void zip_row(const T* p, std::int64_t stride_p, const T* q, std::int64_t stride_q, T* y, std::int64_t n,
+             F f) {
   using C = Compute<T>;
   if (stride_p == 1 && stride_q == 1) {
     for (std::int64_t i = 0; i < n; ++i) y[i] = T(f(static_cast<C>(p[i]), static_cast<C>(q[i])));
@@ -96,8 +104,8 @@ void zip(Machine& m, const T* p, const T* q, T* y, const BroadcastShape& s, cons
 }
 
 template <typename T>
-void binary_typed(Machine& m, BinaryOp op, const T* p, const T* q, T* y, const BroadcastShape& s, double parameter_a,
-                  double parameter_b) {
+void binary_typed(Machine& m, BinaryOp op, const T* p, const T* q, T* y, const BroadcastShape& s,
+                  double parameter_a, double parameter_b) {
   using C = Compute<T>;
   const C a = static_cast<C>(parameter_a);
   const C b = static_cast<C>(parameter_b);
@@ -106,7 +114,8 @@ void binary_typed(Machine& m, BinaryOp op, const T* p, const T* q, T* y, const B
     case BinaryOp::subtract: return zip(m, p, q, y, s, [](C u, C v) { return u - v; });
     case BinaryOp::multiply: return zip(m, p, q, y, s, [](C u, C v) { return u * v; });
     case BinaryOp::divide: return zip(m, p, q, y, s, [](C u, C v) { return u / v; });
-    case BinaryOp::leaky_relu_grad: return zip(m, p, q, y, s, [=](C u, C v) { return v > 0 ? u : a * u; });
+    case BinaryOp::leaky_relu_grad:
+      return zip(m, p, q, y, s, [=](C u, C v) { return u * (v > 0 ? C(1) : a); });
     case BinaryOp::clamp_grad: return zip(m, p, q, y, s, [=](C u, C v) { return a < v && v < b ? u : C(0); });
     case BinaryOp::tanh_grad: return zip(m, p, q, y, s, [](C u, C v) { return u * (C(1) - v * v); });
     case BinaryOp::sigmoid_grad: return zip(m, p, q, y, s, [](C u, C v) { return u * v * (C(1) - v); });
@@ -143,8 +152,8 @@ void unary(Machine& m, UnaryOp op, ConstArray x, Array y, std::int64_t n, double
   dispatch_float(x.dtype, [&]<typename T>() { unary_typed(m, op, x.as<T>(), y.as<T>(), n, a, b); });
 }
 
-void binary(Machine& m, BinaryOp op, ConstArray p, ConstArray q, Array y, const BroadcastShape& shape, double a,
-            double b) {
+void binary(Machine& m, BinaryOp op, ConstArray p, ConstArray q, Array y, const BroadcastShape& shape,
+            double a, double b) {
   dispatch_float(p.dtype,
                  [&]<typename T>() { binary_typed(m, op, p.as<T>(), q.as<T>(), y.as<T>(), shape, a, b); });
 }

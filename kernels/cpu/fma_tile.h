@@ -74,7 +74,8 @@ template <typename Body>
 inline void dispatch_rows(std::int64_t rows, const Body& body) {
   [&]<int... I>(std::integer_sequence<int, I...>) {
     (void)((rows == I + 1 && (body.template operator()<I + 1>(), true)) || ...);
-  }(std::make_integer_sequence<int, kTileRows>{});
+  }
+  (std::make_integer_sequence<int, kTileRows>{});
 }
 
 // [0, n) in the fewest groups of at most kTileRows, of nearly equal size: body(begin, size).

@@ -23,9 +23,13 @@ template <typename T>
 void multiply_block(const T* a, const T* b, T* y, const MatmulShape& s, std::int64_t row, std::int64_t rows,
                     std::int64_t column, std::int64_t columns) {
   MatrixView<T> out(y + row * s.n + column, rows, columns, Eigen::OuterStride<>(s.n));
-  const auto left_normal = [&] { return ConstMatrixView<T>(a + row * s.k, rows, s.k, Eigen::OuterStride<>(s.k)); };
+  const auto left_normal = [&] {
+    return ConstMatrixView<T>(a + row * s.k, rows, s.k, Eigen::OuterStride<>(s.k));
+  };
   const auto left_stored = [&] { return ConstMatrixView<T>(a + row, s.k, rows, Eigen::OuterStride<>(s.m)); };
-  const auto right_normal = [&] { return ConstMatrixView<T>(b + column, s.k, columns, Eigen::OuterStride<>(s.n)); };
+  const auto right_normal = [&] {
+    return ConstMatrixView<T>(b + column, s.k, columns, Eigen::OuterStride<>(s.n));
+  };
   const auto right_stored = [&] {
     return ConstMatrixView<T>(b + column * s.k, columns, s.k, Eigen::OuterStride<>(s.k));
   };

@@ -18,19 +18,19 @@ std::int64_t block_pixels(std::int64_t channels) { return std::max<std::int64_t>
 struct Blocks {
   std::int64_t pixels = 0;  // of a full block
   std::int64_t count = 0;   // per group
-  explicit Blocks(const NormShape& s) : pixels(block_pixels(s.channels)), count((s.pixels + pixels - 1) / pixels) {}
+  explicit Blocks(const NormShape& s)
+      : pixels(block_pixels(s.channels)), count((s.pixels + pixels - 1) / pixels) {}
   std::int64_t size(std::int64_t block, const NormShape& s) const {
     return std::min(pixels, s.pixels - block * pixels);
   }
 };
 
-int threads_for(const Machine& m, const NormShape& s) {
-  return s.groups * s.pixels * s.channels < kGrain ? 1 : m.threads;
-}
+std::int64_t elements(const NormShape& s) { return s.groups * s.pixels * s.channels; }
 
 // mean and sum of squared deviations of one block, per channel.
 template <typename T>
-void block_statistics(const T* x, std::int64_t pixels, std::int64_t channels, Compute<T>* mean, Compute<T>* m2) {
+void block_statistics(const T* x, std::int64_t pixels, std::int64_t channels, Compute<T>* mean,
+                      Compute<T>* m2) {
   using C = Compute<T>;
   std::fill(mean, mean + channels, C(0));
   std::fill(m2, m2 + channels, C(0));
@@ -51,7 +51,7 @@ void statistics(Machine& m, const T* x, T* mean, T* variance, const NormShape& s
   using C = Compute<T>;
   const Blocks blocks(s);
   const auto partial = m.workspace.borrow<C>(s.groups * blocks.count * 2 * s.channels);
-  parallel_for(threads_for(m, s), s.groups * blocks.count, [&](std::int64_t task) {
+  parallel_for(m.threads, s.groups * blocks.count, elements(s), [&](std::int64_t task) {
     const std::int64_t block = task % blocks.count;
     const std::int64_t first = task / blocks.count * s.pixels + block * blocks.pixels;
     C* out = partial.data() + task * 2 * s.channels;
@@ -91,7 +91,7 @@ void norm_typed(Machine& m, const T* x, const T* gamma, const T* beta, T* y, T* 
   using C = Compute<T>;
   statistics(m, x, mean, variance, s);
   const Blocks blocks(s);
-  parallel_for(threads_for(m, s), s.groups * blocks.count, [&](std::int64_t task) {
+  parallel_for(m.threads, s.groups * blocks.count, elements(s), [&](std::int64_t task) {
     const std::int64_t group = task / blocks.count;
     const std::int64_t block = task % blocks.count;
     std::vector<C> scale(static_cast<std::size_t>(s.channels));
@@ -107,7 +107,8 @@ void norm_typed(Machine& m, const T* x, const T* gamma, const T* beta, T* y, T* 
       const T* in = x + first + i * s.channels;
       T* out = y + first + i * s.channels;
       for (std::int64_t c = 0; c < s.channels; ++c) {
-        out[c] = T(static_cast<C>(in[c]) * scale[static_cast<std::size_t>(c)] + shift[static_cast<std::size_t>(c)]);
+        out[c] = T(static_cast<C>(in[c]) * scale[static_cast<std::size_t>(c)] +
+                   shift[static_cast<std::size_t>(c)]);
       }
     }
   });
@@ -121,7 +122,7 @@ void norm_grad_typed(Machine& m, const T* dy, const T* x, const T* mean, const T
   const auto partial = m.workspace.borrow<C>(s.groups * blocks.count * 2 * s.channels);
 
   // Sums of dy and of dy * h per block.
-  parallel_for(threads_for(m, s), s.groups * blocks.count, [&](std::int64_t task) {
+  parallel_for(m.threads, s.groups * blocks.count, elements(s), [&](std::int64_t task) {
     const std::int64_t group = task / blocks.count;
     const std::int64_t block = task % blocks.count;
     const std::int64_t first = (group * s.pixels + block * blocks.pixels) * s.channels;
@@ -155,7 +156,7 @@ void norm_grad_typed(Machine& m, const T* dy, const T* x, const T* mean, const T
   }
 
   // dx = a * dy + b * x + d, with the three factors per channel.
-  parallel_for(threads_for(m, s), s.groups * blocks.count, [&](std::int64_t task) {
+  parallel_for(m.threads, s.groups * blocks.count, elements(s), [&](std::int64_t task) {
     const std::int64_t group = task / blocks.count;
     const std::int64_t block = task % blocks.count;
     const std::int64_t first = (group * s.pixels + block * blocks.pixels) * s.channels;
@@ -188,16 +189,16 @@ const T* optional(ConstArray array) {
 
 }  // namespace
 
-void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
-          const NormShape& shape) {
+void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance,
+          double eps, const NormShape& shape) {
   dispatch_float(x.dtype, [&]<typename T>() {
-    norm_typed(m, x.as<T>(), optional<T>(gamma), optional<T>(beta), y.as<T>(), mean.as<T>(), variance.as<T>(), eps,
-               shape);
+    norm_typed(m, x.as<T>(), optional<T>(gamma), optional<T>(beta), y.as<T>(), mean.as<T>(), variance.as<T>(),
+               eps, shape);
   });
 }
 
-void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
-                    const NormShape& s) {
+void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance,
+                    double eps, const NormShape& s) {
   dispatch_float(x.dtype, [&]<typename T>() {
     using C = Compute<T>;
     const auto wide = [](T v) { return static_cast<double>(static_cast<C>(v)); };
@@ -226,11 +227,11 @@ void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Ar
   });
 }
 
-void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma,
-               Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape) {
+void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance,
+               ConstArray gamma, Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape) {
   dispatch_float(x.dtype, [&]<typename T>() {
-    norm_grad_typed(m, dy.as<T>(), x.as<T>(), mean.as<T>(), variance.as<T>(), optional<T>(gamma),
-                    dx.as<T>(), dgamma.as<T>(), dbeta.as<T>(), eps, shape);
+    norm_grad_typed(m, dy.as<T>(), x.as<T>(), mean.as<T>(), variance.as<T>(), optional<T>(gamma), dx.as<T>(),
+                    dgamma.as<T>(), dbeta.as<T>(), eps, shape);
   });
 }
 

@@ -20,13 +20,16 @@ std::int64_t source_index(std::int64_t i, std::int64_t extent, PadMode mode) {
   return -1;
 }
 
-std::vector<std::int64_t> source_indices(std::int64_t before, std::int64_t extent, std::int64_t after, PadMode mode) {
+std::vector<std::int64_t> source_indices(std::int64_t before, std::int64_t extent, std::int64_t after,
+                                         PadMode mode) {
   std::vector<std::int64_t> out;
   for (std::int64_t i = -before; i < extent + after; ++i) out.push_back(source_index(i, extent, mode));
   return out;
 }
 
-std::int64_t row_grain(std::int64_t row_elements) { return kGrain / std::max<std::int64_t>(row_elements, 1) + 1; }
+std::int64_t row_grain(std::int64_t row_elements) {
+  return kGrain / std::max<std::int64_t>(row_elements, 1) + 1;
+}
 
 template <typename T>
 bool larger(T candidate, T best) {
@@ -99,7 +102,8 @@ void pad2d_grad(Machine& m, ConstArray dy, Array dx, const Pad2dShape& s) {
             for (std::int64_t c = 0; c < s.c; ++c) target[c] += static_cast<C>(row[w * s.c + c]);
           }
         }
-        for (std::int64_t j = 0; j < s.w * s.c; ++j) out[i * s.w * s.c + j] = T(total[static_cast<std::size_t>(j)]);
+        for (std::int64_t j = 0; j < s.w * s.c; ++j)
+          out[i * s.w * s.c + j] = T(total[static_cast<std::size_t>(j)]);
       }
     });
   });
@@ -127,23 +131,25 @@ void upsample_nearest_grad(Machine& m, ConstArray dy, Array dx, const Upsample2d
     using C = Compute<T>;
     const T* grad = dy.as<T>();
     T* out = dx.as<T>();
-    parallel_runs(m.threads, s.n * s.h, row_grain(s.w * s.c * s.scale), [&](std::int64_t begin, std::int64_t end) {
-      std::vector<C> total(static_cast<std::size_t>(s.c));
-      for (std::int64_t i = begin; i < end; ++i) {
-        for (std::int64_t w = 0; w < s.w; ++w) {
-          std::fill(total.begin(), total.end(), C(0));
-          for (std::int64_t r = 0; r < s.scale; ++r) {
-            const T* pixel = grad + ((i * s.scale + r) * s.w + w) * s.scale * s.c;
-            for (std::int64_t j = 0; j < s.scale; ++j) {
-              for (std::int64_t c = 0; c < s.c; ++c) {
-                total[static_cast<std::size_t>(c)] += static_cast<C>(pixel[j * s.c + c]);
-              }
-            }
-          }
-          for (std::int64_t c = 0; c < s.c; ++c) out[(i * s.w + w) * s.c + c] = T(total[static_cast<std::size_t>(c)]);
-        }
-      }
-    });
+    parallel_runs(m.threads, s.n * s.h, row_grain(s.w * s.c * s.scale),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    std::vector<C> total(static_cast<std::size_t>(s.c));
+                    for (std::int64_t i = begin; i < end; ++i) {
+                      for (std::int64_t w = 0; w < s.w; ++w) {
+                        std::fill(total.begin(), total.end(), C(0));
+                        for (std::int64_t r = 0; r < s.scale; ++r) {
+                          const T* pixel = grad + ((i * s.scale + r) * s.w + w) * s.scale * s.c;
+                          for (std::int64_t j = 0; j < s.scale; ++j) {
+                            for (std::int64_t c = 0; c < s.c; ++c) {
+                              total[static_cast<std::size_t>(c)] += static_cast<C>(pixel[j * s.c + c]);
+                            }
+                          }
+                        }
+                        for (std::int64_t c = 0; c < s.c; ++c)
+                          out[(i * s.w + w) * s.c + c] = T(total[static_cast<std::size_t>(c)]);
+                      }
+                    }
+                  });
   });
 }
 
@@ -172,7 +178,8 @@ void max_pool2d(Machine& m, ConstArray x, Array y, std::int32_t* indices, const 
   });
 }
 
-void max_pool2d_scatter(Machine& m, ConstArray dy, const std::int32_t* indices, Array dx, const Pool2dShape& s) {
+void max_pool2d_scatter(Machine& m, ConstArray dy, const std::int32_t* indices, Array dx,
+                        const Pool2dShape& s) {
   fill(m, dx, s.n * s.h * s.w * s.c, 0.0);
   dispatch_float(dy.dtype, [&]<typename T>() {
     using C = Compute<T>;

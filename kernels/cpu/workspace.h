@@ -13,7 +13,9 @@ namespace dg::cpu {
 
 inline constexpr std::int64_t kAlignment = 64;
 
-inline std::int64_t aligned_size(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+inline std::int64_t aligned_size(std::int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 struct FreeMemory {
   void operator()(void* memory) const noexcept { std::free(memory); }  // NOLINT: pairs with aligned_alloc
@@ -57,7 +59,8 @@ class Workspace {
     // The smallest kept buffer that is large enough; else the largest one is replaced.
     std::size_t best = free_.size();
     for (std::size_t i = 0; i < free_.size(); ++i) {
-      if (free_[i].second >= bytes && (best == free_.size() || free_[i].second < free_[best].second)) best = i;
+      if (free_[i].second >= bytes && (best == free_.size() || free_[i].second < free_[best].second))
+        best = i;
     }
     if (best == free_.size() && !free_.empty()) {
       held_ -= free_.back().second;

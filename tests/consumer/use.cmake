@@ -1,4 +1,4 @@
-# Configures the consumer project SOURCE in BINARY; with STEPS "build and run", also builds it and runs it.
+# Configures the consumer project SOURCE in BINARY; with STEPS "build and run", also builds it and runs its PROGRAM.
 # SETTINGS: name=value|name=value, its cache variables.
 string(REPLACE "|" ";" settings "${SETTINGS}")
 list(TRANSFORM settings PREPEND "-D")
@@ -10,5 +10,5 @@ execute_process(
 if(STEPS STREQUAL "build and run")
   cmake_host_system_information(RESULT jobs QUERY NUMBER_OF_LOGICAL_CORES)
   execute_process(COMMAND "${CMAKE_COMMAND}" --build "${BINARY}" --parallel ${jobs} COMMAND_ERROR_IS_FATAL ANY)
-  execute_process(COMMAND "${BINARY}/consumer" COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND "${BINARY}/${PROGRAM}" WORKING_DIRECTORY "${BINARY}" COMMAND_ERROR_IS_FATAL ANY)
 endif()

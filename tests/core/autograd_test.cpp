@@ -42,7 +42,7 @@ TEST_CASE("autograd: grad with respect to an intermediate result") {
   x.set_requires_grad(true);
   const Tensor y = x * x;
   const auto g = grad(y * y + x, {y, x});
-  CHECK(g[0].item() == 18.0);           // 2 y
+  CHECK(g[0].item() == 18.0);            // 2 y
   CHECK(g[1].item() == 4 * 27.0 + 1.0);  // 4 x^3 + 1
 }
 
@@ -149,10 +149,10 @@ TEST_CASE("autograd: a graph of 200,000 nodes is destroyed without deep recursio
 
 TEST_CASE("autograd: two contexts on two threads do not meet", "[threads]") {
   const auto work = [](std::uint64_t seed) {
-    Context ctx({.threads = 1, .seed = seed});
+    Context ctx({.threads = 2, .seed = seed});
     double total = 0.0;
     for (int i = 0; i < 5; ++i) {
-      Tensor x = Tensor::normal(ctx, {1, 12, 12, 3});
+      Tensor x = Tensor::normal(ctx, {1, 40, 40, 3});
       Tensor w = Tensor::normal(ctx, {8, 3, 3, 3});
       w.set_requires_grad(true);
       backward(mean(square(dropout(relu(conv2d(x, w, {})), 0.5))));
@@ -176,8 +176,9 @@ TEST_CASE("autograd: two contexts on two threads do not meet", "[threads]") {
 TEST_CASE("gradcheck: finds a wrong derivative") {
   Context ctx;
   const auto wrong = [](const std::vector<Tensor>& in) {
-    return record("wrong", square(in[0].detach()), {in[0]},
-                  [x = in[0]](const BackwardCall& call) -> std::vector<Tensor> { return {call.grad * x * 2.001}; });
+    return record(
+        "wrong", square(in[0].detach()), {in[0]},
+        [x = in[0]](const BackwardCall& call) -> std::vector<Tensor> { return {call.grad * x * 2.001}; });
   };
   const auto result = gradcheck(wrong, {f64(ctx, {1}, {2}).set_requires_grad(true)});
   CHECK_FALSE(result.passed);

@@ -9,9 +9,11 @@ TEST_CASE("conv2d: a row that can be done by hand") {
   const Tensor w = f64(ctx, {1, 1, 3, 1}, {1, 10, 100});
   CHECK(conv2d(x, w, {}).to_doubles() == std::vector<double>{321, 432});
   const Tensor bias = f64(ctx, {1}, {0.5});
-  CHECK(conv2d(x, w, bias, {.padding = {0, 0, 1, 1}}).to_doubles() == std::vector<double>{210.5, 321.5, 432.5, 43.5});
+  CHECK(conv2d(x, w, bias, {.padding = {0, 0, 1, 1}}).to_doubles() ==
+        std::vector<double>{210.5, 321.5, 432.5, 43.5});
   // Stride 2 with padding on the right only, as TensorFlow's SAME does for an even width.
-  CHECK(conv2d(x, w, {}, {.stride_w = 2, .padding = {0, 0, 0, 1}}).to_doubles() == std::vector<double>{321, 43});
+  CHECK(conv2d(x, w, {}, {.stride_w = 2, .padding = {0, 0, 0, 1}}).to_doubles() ==
+        std::vector<double>{321, 43});
 }
 
 TEST_CASE("conv2d: channels and filters are KRSC") {
@@ -54,7 +56,10 @@ TEST_CASE("conv_transpose2d: derivatives with output padding") {
   Context ctx({.seed = 6});
   const auto f = [](const std::vector<Tensor>& in) {
     return conv_transpose2d(in[0], in[1], in[2],
-                            {.stride_h = 2, .stride_w = 2, .padding = Padding2d::all(1), .output_padding_h = 1,
+                            {.stride_h = 2,
+                             .stride_w = 2,
+                             .padding = Padding2d::all(1),
+                             .output_padding_h = 1,
                              .output_padding_w = 1});
   };
   check_derivatives(f, {leaf(ctx, {1, 2, 3, 2}), leaf(ctx, {2, 3, 3, 3}), leaf(ctx, {3})});
@@ -74,16 +79,20 @@ TEST_CASE("conv2d: the gradients are ops with derivatives of their own") {
 TEST_CASE("conv2d: operands that do not fit are named") {
   Context ctx;
   const Tensor x = Tensor::zeros(ctx, {1, 8, 8, 4});
-  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(ctx, {2, 3, 3, 3}), {}), Catch::Contains("C=4") && Catch::Contains("C=3"));
-  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(ctx, {2, 9, 9, 4}), {}), Catch::Contains("smaller than the kernel 9x9"));
-  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(ctx, {2, 3, 3, 4}), Tensor::zeros(ctx, {3})), Catch::Contains("bias"));
+  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(ctx, {2, 3, 3, 3}), {}),
+                    Catch::Contains("C=4") && Catch::Contains("C=3"));
+  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(ctx, {2, 9, 9, 4}), {}),
+                    Catch::Contains("smaller than the kernel 9x9"));
+  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(ctx, {2, 3, 3, 4}), Tensor::zeros(ctx, {3})),
+                    Catch::Contains("bias"));
   CHECK_THROWS_WITH(conv2d(Tensor::zeros(ctx, {8, 8, 4}), Tensor::zeros(ctx, {2, 3, 3, 4}), {}),
                     Catch::Contains("(N, H, W, C)"));
-  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(ctx, {2, 3, 3, 4}), {}, {.stride_h = 0}), Catch::Contains("stride"));
-  CHECK_THROWS_WITH(conv2d_grad_input(Tensor::zeros(ctx, {1, 5, 6, 2}), Tensor::zeros(ctx, {2, 3, 3, 4}), 8, 8),
-                    Catch::Contains("6x6"));
+  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(ctx, {2, 3, 3, 4}), {}, {.stride_h = 0}),
+                    Catch::Contains("stride"));
   CHECK_THROWS_WITH(
-      conv_transpose2d(Tensor::zeros(ctx, {1, 4, 4, 2}), Tensor::zeros(ctx, {2, 3, 3, 4}), {},
-                       {.stride_h = 2, .stride_w = 2, .output_padding_h = 2}),
-      Catch::Contains("output padding"));
+      conv2d_grad_input(Tensor::zeros(ctx, {1, 5, 6, 2}), Tensor::zeros(ctx, {2, 3, 3, 4}), 8, 8),
+      Catch::Contains("6x6"));
+  CHECK_THROWS_WITH(conv_transpose2d(Tensor::zeros(ctx, {1, 4, 4, 2}), Tensor::zeros(ctx, {2, 3, 3, 4}), {},
+                                     {.stride_h = 2, .stride_w = 2, .output_padding_h = 2}),
+                    Catch::Contains("output padding"));
 }

@@ -31,7 +31,8 @@ inline Tensor leaf_off_zero(Context& context, const Shape& shape) {
 }
 
 // First and second derivatives against central differences.
-inline void check_derivatives(const TensorFunction& f, const std::vector<Tensor>& inputs, double tolerance = 1e-7) {
+inline void check_derivatives(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                              double tolerance = 1e-7) {
   const auto first = gradcheck(f, inputs, {.step = 1e-5, .tolerance = tolerance});
   INFO("first derivative: " << first.message);
   CHECK(first.passed);

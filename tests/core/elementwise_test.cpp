@@ -34,7 +34,7 @@ TEST_CASE("elementwise: every pattern of broadcast dimensions equals the plain i
     const auto vb = b.to_doubles();
     const Tensor y = a - b;
     const auto vy = y.to_doubles();
-    const auto at = [](const std::vector<double>& v, const Shape& s, const std::int64_t (&i)[4]) {
+    const auto at = [](const std::vector<double>& v, const Shape& s, const std::int64_t(&i)[4]) {
       std::int64_t offset = 0;
       for (int d = 0; d < 4; ++d) offset = offset * s[d] + (s[d] == 1 ? 0 : i[d]);
       return v[static_cast<std::size_t>(offset)];
@@ -57,7 +57,8 @@ TEST_CASE("elementwise: shapes that do not broadcast are refused with both shape
   Context ctx;
   CHECK_THROWS_WITH(Tensor::ones(ctx, {2, 3}) + Tensor::ones(ctx, {2, 2}),
                     Catch::Contains("(2, 3)") && Catch::Contains("(2, 2)"));
-  CHECK_THROWS_WITH(Tensor::ones(ctx, {2}) + Tensor::ones(ctx, {2}, DType::float64), Catch::Contains("cast()"));
+  CHECK_THROWS_WITH(Tensor::ones(ctx, {2}) + Tensor::ones(ctx, {2}, DType::float64),
+                    Catch::Contains("cast()"));
   Context other;
   CHECK_THROWS_WITH(Tensor::ones(ctx, {2}) + Tensor::ones(other, {2}), Catch::Contains("different contexts"));
   CHECK_THROWS_WITH(Tensor::ones(ctx, {2}) + Tensor(), Catch::Contains("undefined tensor"));
@@ -110,7 +111,8 @@ TEST_CASE("elementwise: derivatives of broadcast arithmetic") {
 TEST_CASE("elementwise: derivatives of functions of one argument") {
   Context ctx({.seed = 2});
   const std::vector<Tensor> x{leaf_off_zero(ctx, {3, 5})};
-  const std::vector<Tensor> positive{(Tensor::uniform(ctx, {3, 5}, DType::float64) + 0.5).set_requires_grad(true)};
+  const std::vector<Tensor> positive{
+      (Tensor::uniform(ctx, {3, 5}, DType::float64) + 0.5).set_requires_grad(true)};
   using In = const std::vector<Tensor>&;
   check_derivatives([](In in) { return exp(in[0]); }, x);
   check_derivatives([](In in) { return square(in[0]); }, x);

@@ -52,7 +52,8 @@ TEST_CASE("reduce: sums over any set of axes") {
   CHECK(sum(x, {0, 2}).to_doubles() == std::vector<double>{14, 22});
   CHECK(mean(x, {0, 1}).shape() == Shape{1, 1, 2});
   CHECK(sum_to(x, {2}).to_doubles() == std::vector<double>{16, 20});
-  CHECK(expand_to(f64(ctx, {2, 1}, {1, 2}), {2, 2, 2}).to_doubles() == std::vector<double>{1, 1, 2, 2, 1, 1, 2, 2});
+  CHECK(expand_to(f64(ctx, {2, 1}, {1, 2}), {2, 2, 2}).to_doubles() ==
+        std::vector<double>{1, 1, 2, 2, 1, 1, 2, 2});
   CHECK_THROWS_AS(mean(Tensor::zeros(ctx, {0})), Error);
 }
 
@@ -75,7 +76,8 @@ TEST_CASE("matmul: values and derivatives of all four storages") {
   const Tensor a = f64(ctx, {2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor b = f64(ctx, {3, 1}, {1, 10, 100});
   CHECK(matmul(a, b).to_doubles() == std::vector<double>{321, 654});
-  CHECK(matmul(b, a, {.transpose_a = true, .transpose_b = true}).to_doubles() == std::vector<double>{321, 654});
+  CHECK(matmul(b, a, {.transpose_a = true, .transpose_b = true}).to_doubles() ==
+        std::vector<double>{321, 654});
   CHECK_THROWS_WITH(matmul(a, a), Catch::Contains("inner extents"));
   for (const bool ta : {false, true}) {
     for (const bool tb : {false, true}) {
@@ -101,7 +103,8 @@ TEST_CASE("pad2d: zero, reflect and replicate a row") {
 TEST_CASE("resampling and pooling: values") {
   Context ctx;
   const Tensor x = f64(ctx, {1, 2, 2, 1}, {1, 2, 4, 3});
-  CHECK(upsample_nearest2d(x, 2).to_doubles() == std::vector<double>{1, 1, 2, 2, 1, 1, 2, 2, 4, 4, 3, 3, 4, 4, 3, 3});
+  CHECK(upsample_nearest2d(x, 2).to_doubles() ==
+        std::vector<double>{1, 1, 2, 2, 1, 1, 2, 2, 4, 4, 3, 3, 4, 4, 3, 3});
   CHECK(max_pool2d(x, 2, 2).to_doubles() == std::vector<double>{4});
   CHECK_THROWS_WITH(max_pool2d(x, 3, 2), Catch::Contains("smaller than the window"));
 }
@@ -156,7 +159,8 @@ TEST_CASE("norms: the fused gradient equals the composed one") {
   Tensor beta = leaf(ctx, {3});
   const Tensor weight = Tensor::normal(ctx, x.shape(), DType::float64);
   const auto gradients = [&](bool create_graph) {
-    return grad(sum(instance_norm(x, gamma, beta) * weight), {x, gamma, beta}, {.create_graph = create_graph});
+    return grad(sum(instance_norm(x, gamma, beta) * weight), {x, gamma, beta},
+                {.create_graph = create_graph});
   };
   const auto fused = gradients(false);
   const auto composed = gradients(true);

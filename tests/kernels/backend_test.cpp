@@ -37,7 +37,8 @@ TEST_CASE("matmul kernel: equals the reference for all storages and ragged block
 }
 
 TEST_CASE("norm kernel: output, mean and variance equal the reference") {
-  for (const NormShape& s : {NormShape{1, 1, 1}, NormShape{2, 77, 3}, NormShape{3, 700, 64}, NormShape{1, 9, 513}}) {
+  for (const NormShape& s :
+       {NormShape{1, 1, 1}, NormShape{2, 77, 3}, NormShape{3, 700, 64}, NormShape{1, 9, 513}}) {
     for (const DType dtype : kDTypes) {
       const auto x = test_values(s.groups * s.pixels * s.channels, 1, dtype);
       const auto gamma = test_values(s.channels, 2, dtype);
@@ -46,9 +47,10 @@ TEST_CASE("norm kernel: output, mean and variance equal the reference") {
       const auto run = [&](int which) {
         return [&, which](Backend& b, DType t, Array out) {
           const DeviceArray in(b, t, x), g(b, t, gamma), h(b, t, beta);
-          const DeviceArray y(b, t, static_cast<std::int64_t>(x.size())), mean(b, t, statistics), var(b, t, statistics);
-          b.norm(in.array(), g.array(), h.array(), which == 0 ? out : y.array(), which == 1 ? out : mean.array(),
-                 which == 2 ? out : var.array(), 1e-5, s);
+          const DeviceArray y(b, t, static_cast<std::int64_t>(x.size())), mean(b, t, statistics),
+              var(b, t, statistics);
+          b.norm(in.array(), g.array(), h.array(), which == 0 ? out : y.array(),
+                 which == 1 ? out : mean.array(), which == 2 ? out : var.array(), 1e-5, s);
         };
       };
       INFO(s.groups << "x" << s.pixels << "x" << s.channels << " " << name_of(dtype));
@@ -60,12 +62,13 @@ TEST_CASE("norm kernel: output, mean and variance equal the reference") {
 }
 
 TEST_CASE("sum kernel: equals a plain sum, the same for any number of threads") {
-  for (const ReduceShape& s :
-       {ReduceShape{1, 100'003, 1}, ReduceShape{3, 17, 5}, ReduceShape{7, 1, 11}, ReduceShape{2, 40'000, 3}}) {
+  for (const ReduceShape& s : {ReduceShape{1, 100'003, 1}, ReduceShape{3, 17, 5}, ReduceShape{7, 1, 11},
+                               ReduceShape{2, 40'000, 3}}) {
     const auto x = test_values(s.outer * s.reduce * s.inner, 4);
     std::vector<double> want(static_cast<std::size_t>(s.outer * s.inner), 0.0);
     for (std::int64_t i = 0; i < s.outer * s.reduce * s.inner; ++i) {
-      want[static_cast<std::size_t>(i / (s.reduce * s.inner) * s.inner + i % s.inner)] += x[static_cast<std::size_t>(i)];
+      want[static_cast<std::size_t>(i / (s.reduce * s.inner) * s.inner + i % s.inner)] +=
+          x[static_cast<std::size_t>(i)];
     }
     std::vector<std::vector<double>> got;
     for (auto& b : fast_backends()) {
@@ -73,7 +76,8 @@ TEST_CASE("sum kernel: equals a plain sum, the same for any number of threads") 
       const DeviceArray y(*b, DType::float32, s.outer * s.inner);
       b->sum(in.array(), y.array(), s);
       got.push_back(y.values());
-      for (std::size_t i = 0; i < want.size(); ++i) CHECK(got.back()[i] == Approx(want[i]).epsilon(1e-6).margin(1e-6));
+      for (std::size_t i = 0; i < want.size(); ++i)
+        CHECK(got.back()[i] == Approx(want[i]).epsilon(1e-6).margin(1e-6));
     }
     CHECK(got[0] == got[1]);
   }
@@ -93,18 +97,22 @@ TEST_CASE("linear kernels: <A x, y> equals <x, A^T y>") {
     };
     for (const PadMode mode : {PadMode::zero, PadMode::reflect, PadMode::replicate}) {
       const Pad2dShape s{2, 5, 6, 3, {4, 2, 1, 5}, mode};
-      check(2 * 5 * 6 * 3, 2 * s.padded_h() * s.padded_w() * 3, [&](Array x, Array y) { b.pad2d(x, y, s); },
-            [&](Array y, Array x) { b.pad2d_grad(y, x, s); });
+      check(
+          2 * 5 * 6 * 3, 2 * s.padded_h() * s.padded_w() * 3, [&](Array x, Array y) { b.pad2d(x, y, s); },
+          [&](Array y, Array x) { b.pad2d_grad(y, x, s); });
     }
     const Upsample2dShape up{2, 3, 4, 5, 3};
-    check(2 * 3 * 4 * 5, 2 * 9 * 12 * 5, [&](Array x, Array y) { b.upsample_nearest(x, y, up); },
-          [&](Array y, Array x) { b.upsample_nearest_grad(y, x, up); });
+    check(
+        2 * 3 * 4 * 5, 2 * 9 * 12 * 5, [&](Array x, Array y) { b.upsample_nearest(x, y, up); },
+        [&](Array y, Array x) { b.upsample_nearest_grad(y, x, up); });
     const ReduceShape reduce{3, 700, 5};
-    check(3 * 700 * 5, 15, [&](Array x, Array y) { b.sum(x, y, reduce); },
-          [&](Array y, Array x) { b.expand(y, x, reduce); });
+    check(
+        3 * 700 * 5, 15, [&](Array x, Array y) { b.sum(x, y, reduce); },
+        [&](Array y, Array x) { b.expand(y, x, reduce); });
     const PhiloxState state{9, 4};
-    check(1001, 1001, [&](Array x, Array y) { b.dropout(state, x, y, 1001, 0.4); },
-          [&](Array y, Array x) { b.dropout(state, y, x, 1001, 0.4); });
+    check(
+        1001, 1001, [&](Array x, Array y) { b.dropout(state, x, y, 1001, 0.4); },
+        [&](Array y, Array x) { b.dropout(state, y, x, 1001, 0.4); });
   }
 }
 
@@ -156,6 +164,65 @@ TEST_CASE("adam kernel: the first step moves by the learning rate against the gr
   CHECK(param.values()[1] == Approx(2.1));
   CHECK(m.values() == std::vector<double>{0.25, -2});
   CHECK(v.values()[1] == Approx(1.6));
+}
+
+TEST_CASE("tanh kernel: two units in the last place in float32, and the special values") {
+  auto b = make_cpu_backend(2);
+  std::vector<double> x{0.0, -0.0, INFINITY, -INFINITY, 1e-30, 9.0, 9.2, -100.0};
+  for (double v = -10.0; v < 10.0; v += 1e-3) x.push_back(static_cast<double>(static_cast<float>(v)));
+  const auto n = static_cast<std::int64_t>(x.size());
+  const DeviceArray in(*b, DType::float32, x);
+  const DeviceArray out(*b, DType::float32, n);
+  b->unary(UnaryOp::tanh, in.array(), out.array(), n, 0, 0);
+  const auto y = out.values();
+  double worst = 0.0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double want = std::tanh(x[i]);
+    const double unit = std::ldexp(1.0, std::ilogb(std::max(std::abs(want), 1e-37)) - 23);
+    worst = std::max(worst, std::abs(y[i] - want) / unit);
+  }
+  CHECK(worst < 2.0);
+  CHECK(std::signbit(y[1]));
+  const DeviceArray nan(*b, DType::float32, std::vector<double>{NAN});
+  b->unary(UnaryOp::tanh, nan.array(), nan.array(), 1, 0, 0);
+  CHECK(std::isnan(nan.values()[0]));
+}
+
+TEST_CASE(
+    "random kernels: number i is word i % 4 of Philox block i / 4, and dropout goes by the same numbers") {
+  const PhiloxState state{77, 5};
+  for (auto& b : fast_backends()) {
+    for (const std::int64_t n : {1, 255, 1003}) {
+      const DeviceArray uniform(*b, DType::float32, n), ones(*b, DType::float32, n),
+          kept(*b, DType::float32, n);
+      b->random_uniform(state, uniform.array(), n);
+      b->fill(ones.array(), n, 1.0);
+      b->dropout(state, ones.array(), kept.array(), n, 0.75);
+      const auto u = uniform.values();
+      const auto y = kept.values();
+      std::int64_t wrong = 0;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto counter = state.offset + static_cast<std::uint64_t>(i / 4);
+        const float want = philox_uniform(philox(state.seed, counter).word[i % 4]);
+        const auto at = static_cast<std::size_t>(i);
+        wrong += u[at] != static_cast<double>(want) || y[at] != (want < 0.75F ? 0.0 : 4.0);
+      }
+      CHECK(wrong == 0);
+    }
+  }
+}
+
+TEST_CASE("leaky ReLU kernels: value and derivative on both sides of 0") {
+  for (auto& b : fast_backends()) {
+    const std::vector<double> x{-2, -0.5, 0, 0.5, 2, INFINITY, -INFINITY};
+    const std::vector<double> g{1, 2, 3, 4, 5, 6, 7};
+    const DeviceArray in(*b, DType::float32, x), grad(*b, DType::float32, g), out(*b, DType::float32, 7);
+    b->unary(UnaryOp::leaky_relu, in.array(), out.array(), 7, 0.25, 0);
+    CHECK(out.values() == std::vector<double>{-0.5, -0.125, 0, 0.5, 2, INFINITY, -INFINITY});
+    const BroadcastShape flat{{1, 1, 1, 7}, {0, 0, 0, 1}, {0, 0, 0, 1}};
+    b->binary(BinaryOp::leaky_relu_grad, grad.array(), in.array(), out.array(), flat, 0.25, 0);
+    CHECK(out.values() == std::vector<double>{0.25, 0.5, 0.75, 4, 5, 6, 1.75});
+  }
 }
 
 TEST_CASE("arrays: a kernel refuses an element type that it did not expect") {

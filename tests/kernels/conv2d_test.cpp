@@ -9,16 +9,58 @@ namespace {
 const std::vector<Conv2dShape>& shapes() {
   static const std::vector<Conv2dShape> all{
       {.n = 1, .h = 1, .w = 1, .c = 1, .k = 1, .r = 1, .s = 1},
-      {.n = 2, .h = 7, .w = 9, .c = 5, .k = 19, .r = 3, .s = 4, .stride_h = 2, .stride_w = 3, .padding = {1, 2, 0, 3}},
-      {.n = 1, .h = 8, .w = 8, .c = 3, .k = 16, .r = 4, .s = 4, .stride_h = 2, .stride_w = 2,
+      {.n = 2,
+       .h = 7,
+       .w = 9,
+       .c = 5,
+       .k = 19,
+       .r = 3,
+       .s = 4,
+       .stride_h = 2,
+       .stride_w = 3,
+       .padding = {1, 2, 0, 3}},
+      {.n = 1,
+       .h = 8,
+       .w = 8,
+       .c = 3,
+       .k = 16,
+       .r = 4,
+       .s = 4,
+       .stride_h = 2,
+       .stride_w = 2,
        .padding = Padding2d::all(2)},
       {.n = 1, .h = 5, .w = 29, .c = 40, .k = 70, .r = 3, .s = 3, .padding = Padding2d::all(1)},
-      {.n = 2, .h = 9, .w = 8, .c = 4, .k = 3, .r = 2, .s = 2, .stride_h = 3, .stride_w = 3},  // gaps between windows
+      {.n = 2,
+       .h = 9,
+       .w = 8,
+       .c = 4,
+       .k = 3,
+       .r = 2,
+       .s = 2,
+       .stride_h = 3,
+       .stride_w = 3},  // gaps between windows
       {.n = 1, .h = 6, .w = 6, .c = 2, .k = 3, .r = 1, .s = 1, .stride_h = 2, .stride_w = 2},
       {.n = 1, .h = 14, .w = 13, .c = 3, .k = 64, .r = 7, .s = 7},
       {.n = 1, .h = 14, .w = 13, .c = 64, .k = 3, .r = 7, .s = 7},
       {.n = 3, .h = 4, .w = 4, .c = 33, .k = 1, .r = 4, .s = 4, .padding = Padding2d::all(2)},
       {.n = 1, .h = 2, .w = 40, .c = 17, .k = 32, .r = 1, .s = 3, .stride_w = 2, .padding = {0, 0, 0, 1}},
+      // Few channels on one side and rows of pixels long enough for lanes along the window.
+      {.n = 2, .h = 5, .w = 37, .c = 9, .k = 1, .r = 3, .s = 3, .padding = Padding2d::all(1)},
+      {.n = 1, .h = 6, .w = 21, .c = 16, .k = 2, .r = 2, .s = 5, .stride_h = 2, .padding = {1, 0, 2, 3}},
+      {.n = 1, .h = 9, .w = 17, .c = 20, .k = 3, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2},
+      {.n = 2, .h = 3, .w = 18, .c = 130, .k = 4, .r = 1, .s = 1},
+      {.n = 1, .h = 11, .w = 25, .c = 1, .k = 17, .r = 3, .s = 3, .stride_h = 2, .stride_w = 2},
+      {.n = 2,
+       .h = 10,
+       .w = 38,
+       .c = 2,
+       .k = 16,
+       .r = 4,
+       .s = 4,
+       .stride_h = 2,
+       .stride_w = 2,
+       .padding = Padding2d::all(2)},
+      {.n = 1, .h = 7, .w = 12, .c = 4, .k = 48, .r = 3, .s = 3, .padding = Padding2d::all(1)},
   };
   return all;
 }
@@ -57,8 +99,8 @@ TEST_CASE("conv2d kernels: grad_input equals the reference, with and without bia
         const auto bias = test_values(s.c, 3, dtype);
         CHECK(worst_difference(dtype, s.input_numel(), [&](Backend& b, DType t, Array dx) {
                 const DeviceArray grad(b, t, dy), weight(b, t, w), shift(b, t, bias);
-                b.conv2d_grad_input(grad.array(), weight.array(), with_bias ? ConstArray(shift.array()) : ConstArray{},
-                                    dx, s);
+                b.conv2d_grad_input(grad.array(), weight.array(),
+                                    with_bias ? ConstArray(shift.array()) : ConstArray{}, dx, s);
               }) < tolerance(dtype));
       }
     }
@@ -91,7 +133,8 @@ TEST_CASE("conv2d kernels: grad_weight over many pixels keeps its accuracy") {
 }
 
 TEST_CASE("conv2d kernels: bit-equal for any number of threads") {
-  const Conv2dShape s{.n = 2, .h = 33, .w = 31, .c = 20, .k = 24, .r = 3, .s = 3, .padding = Padding2d::all(1)};
+  const Conv2dShape s{
+      .n = 2, .h = 33, .w = 31, .c = 20, .k = 24, .r = 3, .s = 3, .padding = Padding2d::all(1)};
   const auto x = test_values(s.input_numel(), 1);
   const auto dy = test_values(s.output_numel(), 2);
   const auto w = test_values(s.weight_numel(), 3);

@@ -1,7 +1,8 @@
+#include "kernels/philox.h"
+
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "kernels/philox.h"
 #include "kernels/types.h"
 
 using namespace dg;

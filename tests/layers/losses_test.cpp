@@ -2,6 +2,7 @@
 #include "layers/losses.h"
 
 #include "layer_checks.h"
+#include "core/ops.h"
 #include "layers/activation.h"
 #include "layers/container.h"
 #include "layers/conv.h"
@@ -48,6 +49,17 @@ TEST_CASE("content losses: means over all elements") {
         Approx((5.0 + 4.0) / 2.0));
 }
 
+TEST_CASE("psnr_loss: each sample counts by its own ratio") {
+  Context context;
+  // Mean squared errors 1 and 0.04 against a peak of 2: -6.02 dB and -20 dB.
+  const Tensor a = values(context, {2, 1, 2, 1}, {1, -1, 0.2, 0.2});
+  const Tensor zero = Tensor::zeros(context, {2, 1, 2, 1}, DType::float64);
+  CHECK(psnr_loss(a, zero).item() == Approx((-6.0205999 - 20.0) / 2.0).epsilon(1e-6));
+  CHECK(psnr_loss(zero, zero).item() == Approx(-86.0205999));  // finite for equal images
+  CHECK_THROWS_WITH(psnr_loss(values(context, {2}, {1, 2}), values(context, {2}, {1, 2})),
+                    Catch::Contains("(N, H, W, C)"));
+}
+
 TEST_CASE("content losses: other shapes are refused although they would broadcast") {
   Context context;
   const Tensor a = Tensor::ones(context, {2, 2});
@@ -91,6 +103,7 @@ TEST_CASE("losses: derivatives match central differences") {
       [&] { return l1_loss(x, y); },
       [&] { return mse_loss(x, y); },
       [&] { return charbonnier_loss(x, y, 0.1); },
+      [&] { return psnr_loss(reshape(x, {2, 1, 3, 1}), reshape(y, {2, 1, 3, 1})); },
       [&] { return bce_with_logits(x, 1.0); },
       [&] { return bce_with_logits(x, 0.0); },
       [&] { return bce_with_logits(x, 0.3); },

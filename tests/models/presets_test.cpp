@@ -56,6 +56,7 @@ TEST_CASE("presets: generators have as many weights as published") {
                                 {"deblurgan", 11'378'179},
                                 {"deblurgan-head", 6'067'459},
                                 {"small", 272'515},
+                                {"quarter", 597'059},
                                 {"resnet_6blocks", 7'837'699},
                                 {"unet_128", 41'825'667},
                                 {"unet_256", 54'409'603}}) {

@@ -1,0 +1,10 @@
+# Fails unless PAGE shows the whole text of each of FILES (a|b): what a reader copies from a page is what we test.
+file(READ "${PAGE}" page)
+string(REPLACE "|" ";" files "${FILES}")
+foreach(file IN LISTS files)
+  file(READ "${file}" text)
+  string(FIND "${page}" "${text}" position)
+  if(position EQUAL -1)
+    message(FATAL_ERROR "${PAGE} does not show ${file} as it is; copy the file's text into the page")
+  endif()
+endforeach()
