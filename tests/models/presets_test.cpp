@@ -176,7 +176,7 @@ TEST_CASE("presets: metadata that is none is refused") {
 TEST_CASE("presets: an unknown name is answered with the list") {
   CHECK_THROWS_WITH(
       find_preset("deblurgan-v2"),
-      Catch::Contains("deblurgan-v2") && Catch::Contains("keras, deblurgan, deblurgan-head, small, "
+      Catch::Contains("deblurgan-v2") && Catch::Contains("keras, deblurgan, deblurgan-head, small, quarter, "
                                                          "resnet_6blocks, unet_128, unet_256"));
 }
 
