@@ -64,7 +64,7 @@ Preset small() {
   return preset;
 }
 
-// Ours: what two cores can carry on photographs. The discriminator joins late or not at all: see docs/results.md.
+// Ours: what two cores can carry on photographs. docs/results.md shows what it reached, without the discriminator.
 Preset quarter() {
   Preset preset = small();
   preset.name = "quarter";

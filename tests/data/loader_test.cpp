@@ -71,7 +71,7 @@ TEST_CASE("loader: batches are NHWC in [-1, 1]") {
   }
 }
 
-TEST_CASE("loader: any number of workers gives the same batches in the same order") {
+TEST_CASE("loader: any number of workers gives the same batches in the same order", "[threads]") {
   const CountingSource source(10);
   BatchLoader reference(source, small_options(0));
   BatchLoader one(source, small_options(1));
@@ -134,7 +134,7 @@ TEST_CASE("loader: a data set smaller than the batch is walked through several t
   CHECK(batch.blurred[0] != batch.blurred[48]);  // the same picture, other random numbers
 }
 
-TEST_CASE("loader: a worker's error comes out of next(), then the loader goes on") {
+TEST_CASE("loader: a worker's error comes out of next(), then the loader goes on", "[threads]") {
   for (const int workers : {0, 1, 3}) {
     const CountingSource source(9, 4);
     BatchLoader loader(source, small_options(workers));
@@ -196,7 +196,7 @@ TEST_CASE("loader: pictures of several sizes need preprocessing") {
   CHECK(batch.h == 7);
 }
 
-TEST_CASE("loader: real sources are the same for any number of workers") {
+TEST_CASE("loader: real sources are the same for any number of workers", "[threads]") {
   DatasetFolder folder;
   for (int i = 0; i < 3; ++i) {
     folder.picture(std::to_string(i) + ".png", static_cast<std::uint64_t>(i), 24, 20);
