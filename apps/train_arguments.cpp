@@ -178,7 +178,8 @@ void add_objective_options(CLI::App& app, TrainOptions& o) {
       ->group(group);
   app.add_option("--adversarial-weight", o.objective.adversarial_weight, "0: no discriminator at all")
       ->group(group);
-  add_word(app, "--content", o.objective.content, parse_content_loss, "perceptual, l1, mse, charbonnier or psnr")
+  add_word(app, "--content", o.objective.content, parse_content_loss,
+           "perceptual, l1, mse, charbonnier or psnr")
       ->group(group);
   app.add_option("--content-weight,--lambda_A", o.objective.content_weight, "of the content loss")
       ->group(group);

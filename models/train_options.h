@@ -25,7 +25,7 @@ struct TrainOptions {
   std::string vgg_weights;     // path; for the perceptual loss
   int critic_updates = 5;      // per generator update, on the same batch
   double weight_clip = 0.0;    // discriminator weights stay in [-c, c]; 0: off
-  std::string init_weights;        // path: the generator starts from these weights instead of random ones
+  std::string init_weights;    // path: the generator starts from these weights instead of random ones
   std::int64_t gan_start = 0;  // steps that minimise the content loss alone before the discriminator joins
   double ema_decay = 0.0;      // of the generator's weights; 0: off
 

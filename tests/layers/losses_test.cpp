@@ -1,8 +1,8 @@
 // Losses by hand, and their derivatives.
 #include "layers/losses.h"
 
-#include "layer_checks.h"
 #include "core/ops.h"
+#include "layer_checks.h"
 #include "layers/activation.h"
 #include "layers/container.h"
 #include "layers/conv.h"
@@ -103,7 +103,9 @@ TEST_CASE("losses: derivatives match central differences") {
       [&] { return l1_loss(x, y); },
       [&] { return mse_loss(x, y); },
       [&] { return charbonnier_loss(x, y, 0.1); },
-      [&] { return psnr_loss(reshape(x, {2, 1, 3, 1}), reshape(y, {2, 1, 3, 1})); },
+      [&] {
+        return psnr_loss(reshape(x, {2, 1, 3, 1}), reshape(y, {2, 1, 3, 1}));
+      },
       [&] { return bce_with_logits(x, 1.0); },
       [&] { return bce_with_logits(x, 0.0); },
       [&] { return bce_with_logits(x, 0.3); },

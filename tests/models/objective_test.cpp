@@ -174,7 +174,8 @@ TEST_CASE("objective: content losses, weighted") {
   Scene scene;
   CHECK(scene.content(ContentLoss::l1) == Approx(200.0));
   CHECK(scene.content(ContentLoss::mse) == Approx(400.0));
-  CHECK(scene.content(ContentLoss::psnr) == Approx(100.0 * 10.0 * std::log10((4.0 + 1e-8) / 4.0)).margin(1e-4));
+  CHECK(scene.content(ContentLoss::psnr) ==
+        Approx(100.0 * 10.0 * std::log10((4.0 + 1e-8) / 4.0)).margin(1e-4));
   CHECK(scene.content(ContentLoss::charbonnier) == Approx(100.0 * std::sqrt(4.0 + 1e-6)));
 }
 
