@@ -45,6 +45,8 @@ struct Arguments {
   fs::path weights;
   LoadOptions load;
   PlanOptions plan;
+  std::string device = "cpu";
+  Precision precision = Precision::float32;
   int threads = 0;
   std::uint64_t seed = 0;
   bool no_ema = false;
@@ -70,7 +72,8 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.add_option("-o,--output", plan.output, "A folder, or the result's name for a single picture")
       ->required()
       ->type_name("OUT");
-  app.add_option("-w,--weights", arguments.weights, "Weights or a checkpoint, .safetensors")
+  app.add_option("-w,--weights", arguments.weights,
+                 "Weights or a checkpoint, .safetensors; or a state_dict of PyTorch, .pth")
       ->required()
       ->type_name("FILE");
   CLI::Option* extension =
@@ -87,11 +90,19 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
                  "Network of weights that name none, see deblurgan-train --help")
       ->type_name("NAME");
   app.add_flag("--no-ema", arguments.no_ema, "Of a checkpoint: the last weights instead of their averages");
+  app.add_flag("!--no-learn-residual", arguments.load.learn_residual,
+               "The network's output is the picture itself: .pth files of programs without --learn_residual");
   CLI::Option* dropout = app.add_flag("--dropout-at-test", arguments.load.dropout_at_test,
                                       "Keep dropout on, as for DeblurGAN's published pictures");
   app.add_option("--seed", arguments.seed, "Of that dropout; the same for every picture")
       ->needs(dropout)
       ->capture_default_str();
+  app.add_option("--device", arguments.device, "cpu, cuda or cuda:N (GPU number N)")->capture_default_str();
+  app.add_option_function<std::string>(
+         "--precision", [&](const std::string& name) { arguments.precision = parse_precision(name); },
+         "float32, tf32 (GPU) or bf16")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"float32", "tf32", "bf16"}));
   app.add_option("--threads", arguments.threads, "CPU threads; 0: as many as there are")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -208,7 +219,8 @@ std::string describe(const LoadedGenerator& generator) {
 int deblur(const Arguments& arguments) {
   const std::vector<DeblurJob> jobs = plan_deblurring(arguments.plan);
   watch_interrupts();
-  Context context({.threads = arguments.threads});
+  Context context(
+      {.device = arguments.device, .precision = arguments.precision, .threads = arguments.threads});
   const LoadedGenerator generator = load_generator(context, arguments.weights, arguments.load);
   check(!arguments.load.dropout_at_test || generator.options.dropout > 0.0, arguments.weights.string(),
         ": its network has no dropout; leave --dropout-at-test away");

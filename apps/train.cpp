@@ -66,11 +66,7 @@ void export_held_out(const TrainArguments& a) {
   const auto source = open_validation_data(a.options, {});
   check(source != nullptr, "--export-validation: there is no held-out data; pass --val DIR");
   const auto folder = std::filesystem::path(a.out) / "held-out";
-  const ValidationOptions options{
-      .images = a.options.validation_images,
-      .crop = a.options.validation_crop > 0 ? a.options.validation_crop : a.options.augment.crop_size,
-      .seed = a.options.seed};
-  const std::int64_t written = export_pairs(*source, options, folder);
+  const std::int64_t written = export_pairs(*source, validation_options(a.options), folder);
   if (!a.quiet) fmt::print("{} held-out pairs are in {}\n", written, folder.string());
 }
 

@@ -190,7 +190,12 @@ void add_objective_options(CLI::App& app, TrainOptions& o) {
       ->group(group);
   app.add_option("--critic-updates,--critic_updates", o.critic_updates, "discriminator updates a step")
       ->group(group);
-  app.add_option("--weight-clip", o.weight_clip, "clamp the discriminator's weights; 0: off")->group(group);
+  app.add_option(
+         "--weight-clip", o.weight_clip,
+         "keep the discriminator's weights in -C..C; 0: off. Default: 0.01 with --gan-type wgan, else 0; "
+         "the preset keras does not clip, as its reference")
+      ->type_name("C")
+      ->group(group);
   app.add_option("--init-weights", o.init_weights, "start the generator from this weight file")
       ->type_name("FILE")
       ->group("Networks");
@@ -242,7 +247,13 @@ void add_report_options(CLI::App& app, TrainOptions& o, TrainArguments& a) {
 }
 
 void add_machine_options(CLI::App& app, TrainOptions& o) {
-  app.add_option("--device", o.device, "cpu")->group("Machine");
+  app.add_option("--device", o.device, "cpu, cuda, cuda:N (GPU number N) or cuda-emulated (for tests)")
+      ->group("Machine");
+  add_word(app, "--precision", o.precision, parse_precision,
+           "float32, tf32 (GPU: products with a 10-bit mantissa) or bf16 (activations as bfloat16)")
+      ->group("Machine");
+  app.add_flag("--cuda-graph", o.cuda_graph, "record a training step once and replay it (GPU)")
+      ->group("Machine");
   app.add_option("--threads", o.threads, "CPU threads of the engine; 0: all")->group("Machine");
   app.add_option_function<std::string>(
          "--gpu-ids,--gpu_ids",

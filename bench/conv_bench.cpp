@@ -1,113 +1,110 @@
-// The convolutions of the networks, one by one: forward, gradient of the input, gradient of the weight; GFLOP/s counts
-// two operations per multiply-add. Each is checked first, on a crop of the same convolution, against the plain loops.
-#include "bench/bench_support.h"
-#include "bench/conv_shapes.h"
+// deblurgan-bench-conv: every convolution of the networks, norms, losses and Adam on one device, next to cuDNN on a GPU.
+// Options of Google Benchmark follow ours (--benchmark_filter, --benchmark_out); docs/benchmarks.md tells how to read it.
+#include <CLI/CLI.hpp>
+#include <cstdio>
 
-namespace dg::bench {
+#include "bench/session.h"
+
 namespace {
 
-enum class Direction : std::uint8_t { forward, grad_input, grad_weight };
+using namespace dg;
+using namespace dg::bench;
 
-const char* name_of(Direction direction) {
-  switch (direction) {
-    case Direction::forward: return "forward";
-    case Direction::grad_input: return "grad_input";
-    case Direction::grad_weight: return "grad_weight";
-  }
-  return "unknown";
-}
-
-std::int64_t output_numel(Direction direction, const Conv2dShape& s) {
-  switch (direction) {
-    case Direction::forward: return s.output_numel();
-    case Direction::grad_input: return s.input_numel();
-    case Direction::grad_weight: return s.weight_numel();
-  }
-  return 0;
-}
-
-// The operands of one convolution in one direction on one backend.
-class Run {
- public:
-  Run(Backend& backend, Direction direction, const Conv2dShape& shape)
-      : backend_(backend),
-        direction_(direction),
-        shape_(shape),
-        left_(backend, direction == Direction::grad_input ? shape.output_numel() : shape.input_numel(), 1),
-        right_(backend, direction == Direction::grad_weight ? shape.output_numel() : shape.weight_numel(), 2),
-        bias_(backend, std::max(shape.c, shape.k), 3),
-        out_(backend, output_numel(direction, shape), 4) {}
-
-  void operator()() {
-    switch (direction_) {
-      case Direction::forward:
-        backend_.conv2d(left_.array(), right_.array(), bias_.array(), out_.array(), shape_);
-        break;
-      case Direction::grad_input:
-        backend_.conv2d_grad_input(left_.array(), right_.array(), bias_.array(), out_.array(), shape_);
-        break;
-      case Direction::grad_weight:
-        backend_.conv2d_grad_weight(left_.array(), right_.array(), out_.array(), shape_);
-        break;
-    }
-    backend_.synchronize();
-  }
-  std::vector<float> result() const { return out_.values(); }
-
- private:
-  Backend& backend_;
-  Direction direction_;
-  Conv2dShape shape_;
-  DeviceFloats left_, right_, bias_, out_;
+struct Options {
+  std::string device = "cpu";
+  std::vector<std::string> dtypes;
+  std::string cudnn;
+  bool no_cudnn = false;
+  Sampling sampling;
 };
 
-// Measured: at most 2e-6 for the networks' reductions of up to 8,192 products.
-constexpr double kTolerance = 1e-5;
-
-void verify(const std::string& name, Direction direction, Conv2dShape crop) {
-  crop.n = 1;
-  crop.h = std::min<std::int64_t>(crop.h, 13);
-  crop.w = std::min<std::int64_t>(crop.w, 26);
-  const auto fast = make_cpu_backend();
-  const auto plain = make_cpu_backend(1, CpuKernels::reference);
-  Run actual(*fast, direction, crop);
-  Run expected(*plain, direction, crop);
-  actual();
-  expected();
-  require_correct(name, relative_difference(actual.result(), expected.result()), kTolerance);
+Session make_session(const Options& o) {
+  Session session;
+  session.device = make_bench_device(o.device);
+  for (const std::string& name : o.dtypes) session.arithmetics.push_back(parse_arithmetic(name));
+  if (session.arithmetics.empty()) session.arithmetics.push_back(Arithmetic::float32);
+  session.sampling = o.sampling;
+  return session;
 }
 
-void add(const std::string& network, const std::vector<NamedConv>& convs) {
-  for (const NamedConv& conv : convs) {
-    for (const Direction direction : {Direction::forward, Direction::grad_input, Direction::grad_weight}) {
-      // As the layer sees it.
-      const Direction kernel = !conv.transposed                     ? direction
-                               : direction == Direction::forward    ? Direction::grad_input
-                               : direction == Direction::grad_input ? Direction::forward
-                                                                    : direction;
-      const std::string name = network + "/" + conv.name + "/" + name_of(direction);
-      auto* b = benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-        verify(name, kernel, conv.shape);
-        const auto backend = make_cpu_backend();
-        Run run(*backend, kernel, conv.shape);
-        run();
-        for (auto _ : state) run();
-        state.SetLabel(backend->description());
-        state.counters["GFLOP/s"] = per_second(2e-9 * static_cast<double>(conv.shape.multiply_adds()));
-      });
-      report_median(b, 5)->MinTime(0.05);
-    }
+// The rival, or why there is none.
+std::string add_rival(Session& session, const Options& o) {
+  if (session.device->stream() == nullptr) return "not compared: it runs on GPUs only";
+  if (o.no_cudnn) return "not compared: --no-cudnn";
+  try {
+    session.cudnn = std::make_unique<Cudnn>(o.cudnn, *session.device);
+    return session.cudnn->version();
+  } catch (const Error& error) {
+    return std::string("not compared: ") + error.what();
   }
 }
 
-const int kRegistered = [] {
-  add("deblurgan_1x256x256", resnet_generator_convs(1, 256, 64));
-  add("keras_1x256x256", keras_generator_convs(1, 256));
-  add("small_4x128x128", resnet_generator_convs(4, 128, 16));
-  add("patch_gan_4x128x128", patch_discriminator_convs(4, 128, 64));
-  add("small_patch_gan_4x128x128", patch_discriminator_convs(4, 128, 16));
-  return 0;
-}();
+void describe(Session& session, const std::string& rival) {
+  for (const auto& [key, value] : session.device->facts()) benchmark::AddCustomContext(key, value);
+  benchmark::AddCustomContext("cudnn", rival);
+  BenchDevice& device = *session.device;
+  for (const Arithmetic a : session.arithmetics) {
+    if (const double peak = device.peak_flops(a); peak > 0.0)
+      benchmark::AddCustomContext(std::string("peak_TFLOP/s_") + name_of(a), std::to_string(peak * 1e-12));
+  }
+  if (const double peak = device.peak_bandwidth(); peak > 0.0)
+    benchmark::AddCustomContext("peak_GB/s", std::to_string(peak * 1e-9));
+  // Right after the products: the clock under load.
+  if (const double mhz = device.clock_mhz(); mhz > 0.0)
+    benchmark::AddCustomContext("clock_MHz", std::to_string(mhz));
+}
+
+int run(int argc, char** argv) {
+  Options o;
+  CLI::App app("Measures the kernels of deblurgan, one by one.", "deblurgan-bench-conv");
+  app.allow_extras();
+  app.footer("Other options go to Google Benchmark: --benchmark_filter=REGEX, --benchmark_out=FILE, ...");
+  app.add_option("--device", o.device, "cpu, cuda, cuda:N or cuda-emulated")->capture_default_str();
+  app.add_option("--dtype", o.dtypes, "float32 (default), tf32, bf16; several, separated by commas")
+      ->delimiter(',');
+  app.add_option("--cudnn", o.cudnn,
+                 "cuDNN's library; default: $DEBLURGAN_CUDNN, else where the loader finds it");
+  app.add_flag("--no-cudnn", o.no_cudnn, "do not measure cuDNN beside our kernels");
+  app.add_option("--samples", o.sampling.at_most, "most measurements of a case")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--seconds", o.sampling.seconds, "of measuring a case")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  o.sampling.at_least = std::min(o.sampling.at_least, o.sampling.at_most);
+
+  Session session = make_session(o);
+  const std::string rival = add_rival(session, o);
+  add_conv_cases(session);
+  add_memory_cases(session);
+
+  std::vector<std::string> words = app.remaining();
+  words.insert(words.begin(), argv[0]);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  int count = static_cast<int>(arguments.size());
+  arguments.push_back(nullptr);
+  benchmark::Initialize(&count, arguments.data());
+  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
+  describe(session, rival);
+  std::fprintf(stderr, "cuDNN: %s\n", rival.c_str());
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return session.failed ? 1 : 0;
+}
 
 }  // namespace
-}  // namespace dg::bench
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "deblurgan-bench-conv: %s\n", error.what());
+    return 1;
+  }
+}

@@ -6,12 +6,16 @@
 # Warnings, and one relaxation of the maths: nobody reads errno after sqrt, and checking for it blocks vectorisation.
 # No fast-math: it would drop NaN checks and reorder sums.
 function(dg_own_code target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow -fno-math-errno)
+  set(options -Wall -Wextra -Wconversion -Wshadow -fno-math-errno)
   # GCC 12 sees an overlap in the standard library's own std::string operator+ (GCC bug 105329).
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    target_compile_options(${target} PRIVATE -Wno-restrict)
+    list(APPEND options -Wno-restrict)
   endif()
+  set(cuda_options --expt-relaxed-constexpr -lineinfo "-Xcompiler=-Wall,-Wextra,-Wshadow")
   if(DEBLURGAN_WERROR)
-    target_compile_options(${target} PRIVATE -Werror)
+    list(APPEND options -Werror)
+    list(APPEND cuda_options -Werror=all-warnings)
   endif()
+  target_compile_options(${target} PRIVATE
+    "$<$<COMPILE_LANGUAGE:CXX>:${options}>" "$<$<COMPILE_LANGUAGE:CUDA>:${cuda_options}>")
 endfunction()

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <unordered_set>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -32,16 +33,29 @@ class CachingAllocator {
   // Gives all unused blocks back to the device.
   void trim();
 
+  // For core/op_graph.h. A captured graph writes to the addresses of its capture at every replay, so blocks handed out
+  // between begin_graph and end_capture come from a pool of their own and go back to it; end_graph gives them up.
+  // Throws Error where a graph is alive already.
+  void begin_graph();
+  void end_capture() noexcept;
+  void end_graph() noexcept;
+
   MemoryStats stats() const;
   void reset_peak();
 
  private:
+  using FreeBlocks = std::map<std::int64_t, std::vector<void*>>;  // by size class
   static std::int64_t size_class(std::int64_t bytes);
   void trim_locked();
+  void* new_block(std::int64_t size);
 
   std::shared_ptr<Backend> backend_;
   mutable std::mutex mutex_;
-  std::map<std::int64_t, std::vector<void*>> free_;
+  FreeBlocks free_;
+  bool graph_alive_ = false;
+  bool capturing_ = false;
+  FreeBlocks graph_free_;
+  std::unordered_set<void*> graph_blocks_;  // all that belong to the graph, in use or not
   MemoryStats stats_;
 };
 

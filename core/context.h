@@ -22,8 +22,19 @@ class Tensor;
 // Called after each module's forward; see layers/summary.h.
 using ModuleObserver = std::function<void(const Module&, const Tensor& input, const Tensor& output)>;
 
+// What networks compute in. Parameters, losses and optimizer states stay float32.
+enum class Precision : std::uint8_t {
+  float32,
+  tf32,  // float32, but products of convolutions are rounded to a mantissa of 10 bits: GPUs only
+  bf16,  // activations and gradients are stored as bfloat16, sums are float32
+};
+
+const char* name_of(Precision precision);
+Precision parse_precision(std::string_view name);  // Error for a name that is none of the three
+
 struct ContextOptions {
-  std::string device = "cpu";
+  std::string device = "cpu";  // "cpu", "cuda", "cuda:1", "cuda-emulated"
+  Precision precision = Precision::float32;
   int threads = 0;                 // CPU threads; 0: as many as the process may use
   bool reference_kernels = false;  // the plain loops instead of the fast paths
   std::uint64_t seed = 0;          // of the random generator
@@ -45,6 +56,7 @@ class Context {
   std::shared_ptr<CachingAllocator> shared_allocator() { return allocator_; }
   Generator& random() { return random_; }
   void log(LogLevel level, std::string_view message) const;
+  Precision precision() const { return precision_; }
 
   // Whether ops are recorded on the tape; see NoGrad.
   bool grad_enabled() const { return grad_enabled_; }
@@ -60,6 +72,7 @@ class Context {
   std::shared_ptr<CachingAllocator> allocator_;
   Generator random_;
   LogSink log_;
+  Precision precision_;
   ModuleObserver module_observer_;
   bool grad_enabled_ = true;
   std::uint64_t sequence_ = 0;

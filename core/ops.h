@@ -59,6 +59,10 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end);
 // Converts the element type; the gradient is converted back.
 Tensor cast(const Tensor& x, DType dtype);
 
+// A float32 tensor in the element type of the context's precision; others, and all of them under float32 and tf32,
+// as they are. Networks pass their input through it; layers convert their parameters to their input's type.
+Tensor to_compute_type(const Tensor& x);
+
 // ---- reductions (core/ops/reduce.cpp) ----
 Tensor sum(const Tensor& x);   // of all elements; shape ()
 Tensor mean(const Tensor& x);  // of all elements; shape ()
@@ -89,7 +93,9 @@ struct Conv2dOptions {
 };
 // x (N,H,W,C), weight (K,R,S,C), bias (K) or undefined -> (N,P,Q,K) with
 //   P = floor((H + top + bottom - R) / stride_h) + 1.
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options = {});
+// The epilogue is an activation of the result, applied before it is written.
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options = {},
+              Epilogue epilogue = {});
 // Gradient with respect to x: grad_output (N,P,Q,K), weight (K,R,S,C) -> (N,H,W,C),
 // where H and W are given since several sizes of x lead to the same P, Q.
 Tensor conv2d_grad_input(const Tensor& grad_output, const Tensor& weight, std::int64_t height,
@@ -119,9 +125,15 @@ Tensor upsample_nearest2d(const Tensor& x, std::int64_t scale);
 Tensor max_pool2d(const Tensor& x, std::int64_t window, std::int64_t stride);
 
 // ---- normalisation (core/ops/norm.cpp) ----
-// y = (x - mean) / sqrt(var + eps) * gamma + beta, statistics per image and channel over H, W;
-// var is the biased variance. x (N,H,W,C); gamma, beta (C) or undefined.
-Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
+struct NormOptions {
+  double eps = 1e-5;
+  Epilogue epilogue = {};  // none or leaky_relu
+};
+// y = activation((x - mean) / sqrt(var + eps) * gamma + beta) + residual, statistics per image and channel over H, W;
+// var is the biased variance. x (N,H,W,C); gamma, beta (C) or undefined, float32 where x is bfloat16, else as x;
+// residual as x or undefined.
+Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, NormOptions options = {},
+                     const Tensor& residual = {});
 
 struct BatchNormResult {
   Tensor output;
@@ -129,7 +141,8 @@ struct BatchNormResult {
   Tensor variance;  // (C), biased, of this batch, without history
 };
 // The same with statistics per channel over N, H, W. x (N,H,W,C) or (N,C).
-BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
+BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, NormOptions options = {},
+                           const Tensor& residual = {});
 
 // ---- random (core/ops/dropout.cpp) ----
 // Zeroes each element with probability `rate` and divides the others by 1 - rate.

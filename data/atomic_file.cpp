@@ -4,9 +4,9 @@
 
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <signal.h>
 #include <string>
 #include <sys/stat.h>
 #include <system_error>

@@ -12,8 +12,6 @@
 namespace dg {
 namespace {
 
-constexpr const char* kProcedural = "procedural";
-
 std::vector<DatasetProblem> all_problems(const DatasetListing& listing, const DatasetOptions& options) {
   std::vector<DatasetProblem> problems = listing.problems;
   for (DatasetProblem& problem : check_files(listing, options)) {
@@ -40,7 +38,7 @@ std::optional<std::string> summary(const std::vector<DatasetProblem>& problems) 
 
 std::unique_ptr<PairSource> open_with_cache(const std::string& spec, const DatasetOptions& options,
                                             const std::shared_ptr<PictureCache>& cache) {
-  if (spec == kProcedural) {
+  if (spec == kProceduralSpec) {
     return make_procedural_source(options.procedural, options.synthesis, options.split);
   }
   DatasetListing listing = list_dataset(spec, options);
@@ -79,7 +77,7 @@ const char* name_of(Split split) {
 }
 
 std::vector<DatasetProblem> check_dataset(const std::string& spec, const DatasetOptions& options) {
-  if (spec == kProcedural) {
+  if (spec == kProceduralSpec) {
     return {};
   }
   try {

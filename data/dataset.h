@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/camera_shake.h"
@@ -23,6 +24,9 @@
 #include "data/scenes.h"
 
 namespace dg {
+
+// The spec that names no folder.
+inline constexpr std::string_view kProceduralSpec = "procedural";
 
 enum class Split : std::uint8_t { train, validation, test };
 

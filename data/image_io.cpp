@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -173,15 +174,21 @@ Image decode_image(Bytes bytes, const std::string& name) {
   const auto size = static_cast<int>(bytes.size());
   Image image;
   const auto take = [&](auto* decoded) {
+    if (decoded == nullptr && std::string_view(stbi_failure_reason()) == "outofmem") throw std::bad_alloc();
     if (decoded == nullptr) fail_undecodable(name, format, stbi_failure_reason());
     const std::unique_ptr<void, decltype(&stbi_image_free)> owner(decoded, stbi_image_free);
     image = {width, height, channels, info->bit_depth, {}};
     image.pixels.assign(decoded, decoded + image.numel());
   };
-  if (info->bit_depth == 16) {
-    take(stbi_load_16_from_memory(bytes.data(), size, &width, &height, &channels, 0));
-  } else {
-    take(stbi_load_from_memory(bytes.data(), size, &width, &height, &channels, 0));
+  try {
+    if (info->bit_depth == 16) {
+      take(stbi_load_16_from_memory(bytes.data(), size, &width, &height, &channels, 0));
+    } else {
+      take(stbi_load_from_memory(bytes.data(), size, &width, &height, &channels, 0));
+    }
+  } catch (const std::bad_alloc&) {
+    fail(name, ": not enough memory for its ", info->width, "x", info->height,
+         " pixels; cut the picture up, ", "load fewer at the same time, or close other programs");
   }
   return image;
 }

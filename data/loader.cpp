@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <new>
 #include <numeric>
 #include <utility>
 
@@ -42,20 +43,17 @@ void append(Batch& batch, const Sample& sample) {
   batch.names.push_back(sample.name);
 }
 
-}  // namespace
-
-std::vector<std::int64_t> epoch_order(std::uint64_t seed, std::int64_t epoch, std::int64_t size) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(size));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  RandomStream stream(seed ^ kOrderSalt, static_cast<std::uint64_t>(epoch));
-  for (std::int64_t i = size - 1; i > 0; --i) {
-    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(stream.integer(i + 1))]);
-  }
-  return order;
+// "8 examples of 256x256 pixels"
+std::string describe_batch(const LoaderOptions& options) {
+  const AugmentOptions& a = options.augment;
+  const std::string count = std::to_string(options.batch_size);
+  if (a.preprocess == Preprocess::none) return count + " whole pictures";
+  const bool resized = a.preprocess == Preprocess::resize;
+  return count + " examples of " + std::to_string(resized ? a.load_width : a.crop_size) + "x" +
+         std::to_string(resized ? a.load_height : a.crop_size) + " pixels";
 }
 
-Batch make_batch(const PairSource& source, const LoaderOptions& options, std::int64_t index) {
-  check_options(source, options);
+Batch assemble(const PairSource& source, const LoaderOptions& options, std::int64_t index) {
   const std::int64_t size = source.size();
   std::vector<std::int64_t> order;
   std::int64_t order_epoch = -1;
@@ -75,6 +73,29 @@ Batch make_batch(const PairSource& source, const LoaderOptions& options, std::in
     append(batch, load_example(source, pair, stream, options.augment));
   }
   return batch;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> epoch_order(std::uint64_t seed, std::int64_t epoch, std::int64_t size) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(size));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  RandomStream stream(seed ^ kOrderSalt, static_cast<std::uint64_t>(epoch));
+  for (std::int64_t i = size - 1; i > 0; --i) {
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(stream.integer(i + 1))]);
+  }
+  return order;
+}
+
+Batch make_batch(const PairSource& source, const LoaderOptions& options, std::int64_t index) {
+  check_options(source, options);
+  try {
+    return assemble(source, options, index);
+  } catch (const std::bad_alloc&) {
+    fail("loader: not enough memory for batch ", index, " (", describe_batch(options), "; ",
+         source.describe(), ") with ", options.workers,
+         " workers; use smaller crops or batches, or fewer workers");
+  }
 }
 
 BatchLoader::BatchLoader(const PairSource& source, LoaderOptions options, std::int64_t first_batch_index)

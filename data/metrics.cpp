@@ -207,6 +207,7 @@ double metric(std::string_view name, const FloatImage& a, const FloatImage& b) {
 
 std::vector<std::string> metric_names() {
   std::vector<std::string> names;
+  names.reserve(kMetrics.size());
   for (const auto& entry : kMetrics) names.emplace_back(entry.first);
   return names;
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "data/atomic_file.h"
+#include "data/detail/half.h"
 #include "data/detail/safetensors_header.h"
 #include "data/input_file.h"
 #include "kernels/check.h"
@@ -20,21 +21,6 @@ static_assert(std::endian::native == std::endian::little,
               "safetensors files are little-endian, and so is this code");
 
 constexpr std::int64_t kLengthBytes = 8;
-
-// IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. Every value is exact in float.
-float half_to_float(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 0x1f;
-  const int fraction = bits & 0x3ff;
-  float magnitude = 0.0F;
-  if (exponent == 0x1f) {
-    magnitude = fraction == 0 ? INFINITY : NAN;
-  } else if (exponent == 0) {
-    magnitude = std::ldexp(static_cast<float>(fraction), -24);
-  } else {
-    magnitude = std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
-  }
-  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
-}
 
 // memcpy per element: the data of a tensor need not be aligned.
 template <typename Stored, typename Result, typename Convert>

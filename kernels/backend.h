@@ -77,6 +77,14 @@ struct EmaTensor {
   std::int64_t numel = 0;
 };
 
+enum class ConvPass : std::uint8_t { forward, grad_input, grad_weight };
+
+// What changes from one replay of a captured graph to the next.
+struct ReplayInputs {
+  std::uint64_t random_shift = 0;     // added to the offset of every random number that was captured
+  std::span<const AdamOptions> adam;  // for the captured optimizer steps, in their order
+};
+
 class Backend {
  public:
   Backend() = default;
@@ -111,13 +119,15 @@ class Backend {
 
   // ---- matrix product and convolution ----
   virtual void matmul(ConstArray a, ConstArray b, Array y, const MatmulShape& shape) = 0;
-  // bias (K) may be null.
-  virtual void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y,
-                      const Conv2dShape& shape) = 0;
+  // y = activation(conv(x, weight) + bias); bias (K) may be null.
+  virtual void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape,
+                      const Epilogue& epilogue) = 0;
   // dx (N,H,W,C) from dy (N,P,Q,K). This is also the transposed convolution's forward; bias (C) may be null.
   virtual void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                                  const Conv2dShape& shape) = 0;
   virtual void conv2d_grad_weight(ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape) = 0;
+  // The name of the algorithm that a pass takes for this shape: "direct", "tiled", "implicit_gemm_bf16", ...
+  virtual std::string conv2d_algorithm(ConvPass pass, DType dtype, const Conv2dShape& shape) const = 0;
 
   // ---- resampling ----
   virtual void pad2d(ConstArray x, Array y, const Pad2dShape& shape) = 0;
@@ -132,14 +142,18 @@ class Backend {
                                  const Pool2dShape& shape) = 0;
 
   // ---- normalisation ----
-  // y = (x - mean) * rstd * gamma + beta with rstd = 1 / sqrt(variance + eps), the variance biased
-  // (divided by pixels). gamma, beta (channels) may be null; mean, variance (groups, channels).
-  virtual void norm(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance,
-                    double eps, const NormShape& shape) = 0;
-  // With h = (x - mean) * rstd, per group and channel:  dbeta = sum dy,  dgamma = sum dy * h,
-  //   dx = gamma * rstd * (dy - dbeta / pixels - h * dgamma / pixels).   dgamma, dbeta (groups, channels).
+  // y = activation((x - mean) * rstd * gamma + beta) + residual with rstd = 1 / sqrt(variance + eps), the variance
+  // biased (divided by pixels). gamma, beta (channels) and residual (as x) may be null; mean, variance
+  // (groups, channels). The activation is none or leaky_relu.
+  // x, y, residual are T; gamma, beta, mean, variance are float32 where T is bfloat16, else T.
+  virtual void norm(ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y, Array mean,
+                    Array variance, double eps, const NormShape& shape, const Epilogue& epilogue) = 0;
+  // With h = (x - mean) * rstd and g = dy * activation'(h * gamma + beta), per group and channel:
+  //   dbeta = sum g,  dgamma = sum g * h,  dx = gamma * rstd * (g - dbeta / pixels - h * dgamma / pixels).
+  // dgamma, dbeta (groups, channels); types as for norm.
   virtual void norm_grad(ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma,
-                         Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape) = 0;
+                         ConstArray beta, Array dx, Array dgamma, Array dbeta, double eps,
+                         const NormShape& shape, const Epilogue& epilogue) = 0;
 
   // ---- random numbers: element i is a function of (state, i) alone ----
   virtual void random_uniform(PhiloxState state, Array y, std::int64_t n) = 0;  // in (0, 1)
@@ -154,6 +168,22 @@ class Backend {
   // ---- pixels: uint8 0..255 <-> float -1..1, rounded to nearest and clamped on the way back ----
   virtual void image_to_float(const std::uint8_t* x, Array y, std::int64_t n) = 0;
   virtual void float_to_image(ConstArray x, std::uint8_t* y, std::int64_t n) = 0;
+
+  // ---- graphs: calls recorded once and started again as one ----
+  // Between begin_capture and end_capture calls are recorded, not executed; copies between host and device and
+  // synchronize are refused. What the recorded calls use must stay allocated while the graph lives. A random kernel
+  // is replayed with its captured offset plus inputs.random_shift, an optimizer step with the options given.
+  // Throws Error where the device has no graphs.
+  class Graph {
+   public:
+    virtual ~Graph() = default;
+  };
+  virtual bool has_graphs() const { return false; }
+  virtual void begin_capture() { fail("device '", name(), "' cannot capture graphs"); }
+  virtual std::unique_ptr<Graph> end_capture() { fail("device '", name(), "' cannot capture graphs"); }
+  virtual void replay(Graph& /*graph*/, const ReplayInputs& /*inputs*/) {
+    fail("device '", name(), "' cannot replay graphs");
+  }
 };
 
 // Which implementation of a kernel the CPU backend uses.
@@ -161,6 +191,30 @@ enum class CpuKernels : std::uint8_t {
   fast,       // blocked and vectorised
   reference,  // the plain loops that specify each kernel
 };
+
+// Which of the CUDA convolution kernels a launcher may pick from.
+enum class CudaConvTier : std::uint8_t {
+  automatic,       // the fastest for the shape
+  tiled,           // float32 arithmetic, every shape
+  small_channels,  // few input or output channels; refuses other shapes
+  tensor_core,     // bfloat16, or float32 with tf32 products; refuses other types and shapes
+};
+
+struct CudaOptions {
+  int device = 0;
+  bool tf32 =
+      false;  // float32 convolutions and matrix products with products rounded to tf32 (10-bit mantissa)
+  CudaConvTier conv_tier = CudaConvTier::automatic;
+  std::uint64_t emulator_seed = 0;  // of the emulated device's schedule
+};
+
+// Whether this build has the devices cuda and cuda-emulated; the machine may still lack a GPU.
+bool has_cuda_kernels();
+bool has_cuda_emulator();
+
+// The GPU, and the same kernels on the host. Throw Error where the build or the machine has no such device.
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options = {});
+std::unique_ptr<Backend> make_cuda_emulated_backend(const CudaOptions& options = {});
 
 // threads = 0: as many as the process may use.
 std::unique_ptr<Backend> make_cpu_backend(int threads = 0, CpuKernels kernels = CpuKernels::fast);

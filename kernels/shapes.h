@@ -1,4 +1,4 @@
-// Shapes that kernels take. All extents are element counts; images are NHWC, convolution weights KRSC.
+// Shapes and small options that kernels take. All extents are element counts; images are NHWC, convolution weights KRSC.
 #pragma once
 
 #include <array>
@@ -93,6 +93,15 @@ struct MatmulShape {
   std::int64_t m = 0, n = 0, k = 0;
   bool transpose_a = false;
   bool transpose_b = false;
+};
+
+// What a kernel does to its result before storing it.
+enum class Activation : std::uint8_t { none, leaky_relu, tanh };
+struct Epilogue {
+  Activation activation = Activation::none;
+  double slope = 0.0;  // of leaky_relu for negative values; 0: ReLU
+
+  bool operator==(const Epilogue&) const = default;
 };
 
 }  // namespace dg

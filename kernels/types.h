@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/check.h"
+#include "kernels/host_device.h"
 
 namespace dg {
 
@@ -16,15 +17,21 @@ struct bfloat16 {
   std::uint16_t bits = 0;
 
   bfloat16() = default;
-  explicit bfloat16(float value) {
+  DG_HOST_DEVICE explicit bfloat16(float value) {
+#if defined(__CUDA_ARCH__)
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+#else
     const auto word = std::bit_cast<std::uint32_t>(value);
     if ((word & 0x7fffffffU) > 0x7f800000U) {
       bits = static_cast<std::uint16_t>((word >> 16) | 0x40U);  // NaN stays NaN
     } else {
       bits = static_cast<std::uint16_t>((word + 0x7fffU + ((word >> 16) & 1U)) >> 16);
     }
+#endif
   }
-  explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+  DG_HOST_DEVICE explicit operator float() const {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  }
 };
 
 inline std::int64_t size_of(DType dtype) {

@@ -1,11 +1,34 @@
 // Activations as modules.
 #include "layers/activation.h"
 
+#include <ostream>
 #include <sstream>
 
 #include "core/ops.h"
 
 namespace dg {
+
+Tensor activate(const Tensor& x, const Epilogue& epilogue) {
+  switch (epilogue.activation) {
+    case Activation::none: return x;
+    case Activation::leaky_relu: return leaky_relu(x, epilogue.slope);
+    case Activation::tanh: return tanh(x);
+  }
+  fail("activation: got the value ", static_cast<int>(epilogue.activation), " outside the enumeration");
+}
+
+void print_epilogue(std::ostream& out, const Epilogue& epilogue) {
+  switch (epilogue.activation) {
+    case Activation::none: return;
+    case Activation::tanh: out << ", tanh"; return;
+    case Activation::leaky_relu:
+      if (epilogue.slope == 0.0) {
+        out << ", ReLU";
+      } else {
+        out << ", leaky ReLU " << epilogue.slope;
+      }
+  }
+}
 
 Tensor ReLU::forward(const Tensor& x) { return relu(x); }
 

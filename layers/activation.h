@@ -1,11 +1,22 @@
 // Activations as modules, for Sequential, summaries and drawings. Any shape in, the same shape out.
 #pragma once
 
+#include <iosfwd>
 #include <string>
 
+#include "kernels/shapes.h"
 #include "layers/module.h"
 
 namespace dg {
+
+// Activations that convolutions and normalisations apply before they write their result.
+inline constexpr Epilogue kReLU{Activation::leaky_relu, 0.0};
+constexpr Epilogue leaky_relu_epilogue(double slope) { return {Activation::leaky_relu, slope}; }
+inline constexpr Epilogue kTanh{Activation::tanh, 0.0};
+// The same as an op of its own.
+Tensor activate(const Tensor& x, const Epilogue& epilogue);
+// ", ReLU", or nothing where there is no activation.
+void print_epilogue(std::ostream& out, const Epilogue& epilogue);
 
 class ReLU final : public Module {
  public:

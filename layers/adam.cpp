@@ -37,10 +37,12 @@ void Adam::step() {
     arrays.push_back({parameter.mutable_array(), gradient.array(), m_[i].mutable_array(),
                       v_[i].mutable_array(), parameter.numel()});
   }
-  const AdamOptions options{config_.learning_rate, config_.beta1, config_.beta2, config_.epsilon,
-                            step_count_ + 1};
-  parameters_.front().tensor.backend().adam(arrays, options);
+  parameters_.front().tensor.backend().adam(arrays, options_of_step());
   ++step_count_;
+}
+
+AdamOptions Adam::options_of_step(std::int64_t ahead) const {
+  return {config_.learning_rate, config_.beta1, config_.beta2, config_.epsilon, step_count_ + 1 + ahead};
 }
 
 void Adam::zero_grad() {

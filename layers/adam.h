@@ -28,6 +28,11 @@ class Adam {
   void step();
   void zero_grad();
 
+  // For steps that a captured graph makes (core/op_graph.h): the options of the step after the next `ahead` ones, and
+  // how many steps a replay has made.
+  AdamOptions options_of_step(std::int64_t ahead = 0) const;
+  void count_steps(std::int64_t steps) { step_count_ += steps; }
+
   const AdamConfig& config() const { return config_; }
   double learning_rate() const { return config_.learning_rate; }
   void set_learning_rate(double learning_rate);

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "core/ops.h"
+#include "layers/activation.h"
 #include "layers/init.h"
 
 namespace dg {
@@ -97,8 +98,8 @@ Tensor Conv2d::forward(const Tensor& x) {
     check(x.rank() == 4, "Conv2d: got an input of shape ", x.shape(), ", expected (N,H,W,C), reshape it");
     padding = same_padding(x.dim(1), x.dim(2), config_.kernel_h, config_.kernel_w, config_.stride);
   }
-  return conv2d(x, weight_, bias_ != nullptr ? *bias_ : Tensor(),
-                Conv2dOptions::same_stride(config_.stride, padding));
+  return conv2d(x, cast(weight_, x.dtype()), bias_ != nullptr ? cast(*bias_, x.dtype()) : Tensor(),
+                Conv2dOptions::same_stride(config_.stride, padding), config_.epilogue);
 }
 
 std::string Conv2d::details() const {
@@ -109,6 +110,7 @@ std::string Conv2d::details() const {
   if (config_.same) out << ", same";
   print_padding(out, config_.padding);
   if (!config_.bias) out << ", no bias";
+  print_epilogue(out, config_.epilogue);
   return out.str();
 }
 
@@ -143,7 +145,9 @@ Tensor ConvTranspose2d::forward(const Tensor& x) {
   options.padding = config_.padding;
   options.output_padding_h = config_.output_padding;
   options.output_padding_w = config_.output_padding;
-  return conv_transpose2d(x, weight_, bias_ != nullptr ? *bias_ : Tensor(), options);
+  const Tensor y = conv_transpose2d(x, cast(weight_, x.dtype()),
+                                    bias_ != nullptr ? cast(*bias_, x.dtype()) : Tensor(), options);
+  return activate(y, config_.epilogue);
 }
 
 std::string ConvTranspose2d::details() const {
@@ -154,6 +158,7 @@ std::string ConvTranspose2d::details() const {
   print_padding(out, config_.padding);
   if (config_.output_padding != 0) out << ", output pad " << config_.output_padding;
   if (!config_.bias) out << ", no bias";
+  print_epilogue(out, config_.epilogue);
   return out.str();
 }
 

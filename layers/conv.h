@@ -1,5 +1,6 @@
 // Convolutions with parameters. Images are NHWC. Weights start Glorot-uniform from the context's generator,
-// biases at 0; layers/init.h has other rules.
+// biases at 0; layers/init.h has other rules. Inputs of another element type than the parameters' have these
+// converted (bfloat16 activations, float32 parameters).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ struct Conv2dConfig {
   std::int64_t stride = 1;
   Padding2d padding = {};  // zeros
   bool bias = true;
-  bool same = false;  // the padding follows from each input's size: see same_padding
+  bool same = false;       // the padding follows from each input's size: see same_padding
+  Epilogue epilogue = {};  // an activation of the result, in the same pass
 };
 
 // x (N,H,W,C) -> (N,P,Q,K), P = floor((H + top + bottom - kernel_h) / stride) + 1.
@@ -57,6 +59,7 @@ struct ConvTranspose2dConfig {
   Padding2d padding = {};           // cut from the result
   std::int64_t output_padding = 0;  // rows and columns added at the bottom and right, less than the stride
   bool bias = true;
+  Epilogue epilogue = {};
 };
 
 // x (N,H,W,K) -> (N,P,Q,C), P = (H - 1) * stride - top - bottom + kernel_h + output_padding.

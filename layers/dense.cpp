@@ -40,8 +40,8 @@ Dense::Dense(Context& context, DenseConfig config)
 Tensor Dense::forward(const Tensor& x) {
   check(x.rank() == 2 && x.dim(1) == config_.in_features, "Dense: got an input of shape ", x.shape(),
         ", expected (N, ", config_.in_features, "), put a Flatten before it or fix in_features");
-  const Tensor y = matmul(x, weight_, {.transpose_b = true});
-  return bias_ != nullptr ? add(y, *bias_) : y;
+  const Tensor y = matmul(x, cast(weight_, x.dtype()), {.transpose_b = true});
+  return bias_ != nullptr ? add(y, cast(*bias_, x.dtype())) : y;
 }
 
 std::string Dense::details() const {

@@ -6,8 +6,9 @@
 
 namespace dg {
 
-Tensor Module::operator()(const Tensor& x) {
-  Tensor y = forward(x);
+Tensor Module::operator()(const Tensor& x) { return observed(x, forward(x)); }
+
+Tensor Module::observed(const Tensor& x, Tensor y) const {
   if (const ModuleObserver& observer = context().module_observer()) {
     observer(*this, x, y);
   }

@@ -92,6 +92,8 @@ class Module {
 
  protected:
   virtual Tensor forward(const Tensor& x) = 0;
+  // Tells the context's observer of a forward from x to y, and returns y.
+  Tensor observed(const Tensor& x, Tensor y) const;
 
   // Names are unique within a module, not empty and contain no dot; else Error. The child must
   // live as long as this module. The references stay valid, and show the new tensor after to().

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "core/ops.h"
+#include "layers/activation.h"
 
 namespace dg {
 
@@ -26,14 +27,17 @@ void check_channels(const char* layer, const Tensor& x, std::int64_t channels) {
         ", build the layer for the input's channels");
 }
 
-// With s = gamma / sqrt(var + eps):  y = x * s + (beta - mean * s). gamma and beta may be undefined.
+// With s = gamma / sqrt(var + eps):  y = activation(x * s + (beta - mean * s)) + residual. gamma, beta and residual may
+// be undefined.
 Tensor normalise_with(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& gamma,
-                      const Tensor& beta, double eps) {
-  Tensor scale = reciprocal(sqrt(affine(var, 1.0, eps)));
+                      const Tensor& beta, const NormOptions& options, const Tensor& residual) {
+  Tensor scale = reciprocal(sqrt(affine(var, 1.0, options.eps)));
   if (gamma.defined()) scale = mul(gamma, scale);
   Tensor shift = neg(mul(mean, scale));
   if (beta.defined()) shift = add(beta, shift);
-  return add(mul(x, scale), shift);
+  Tensor y = cast(add(mul(cast(x, scale.dtype()), scale), shift), x.dtype());
+  if (options.epilogue.activation == Activation::leaky_relu) y = leaky_relu(y, options.epilogue.slope);
+  return residual.defined() ? add(y, residual) : y;
 }
 
 void move_running_stats(Tensor& running_mean, const Tensor& mean, Tensor& running_var, const Tensor& var,
@@ -52,7 +56,7 @@ Tensor or_none(const Tensor* tensor) { return tensor != nullptr ? *tensor : Tens
 // ---- InstanceNorm2d ----
 
 InstanceNorm2d::InstanceNorm2d(Context& context, InstanceNorm2dConfig config)
-    : Module(context), config_(checked("InstanceNorm2d", config)) {
+    : NormLayer(context), config_(checked("InstanceNorm2d", config)) {
   check(config_.track_running_stats || !config_.use_running_stats_in_eval,
         "InstanceNorm2d: use_running_stats_in_eval needs the buffers, set track_running_stats too");
   const Shape channels{config_.channels};
@@ -66,15 +70,17 @@ InstanceNorm2d::InstanceNorm2d(Context& context, InstanceNorm2dConfig config)
   }
 }
 
-Tensor InstanceNorm2d::forward(const Tensor& x) {
+Tensor InstanceNorm2d::normalise(const Tensor& x, const Tensor& residual) {
   check_channels("InstanceNorm2d", x, config_.channels);
+  const NormOptions options{config_.eps, config_.epilogue};
   if (config_.use_running_stats_in_eval) {
     if (!training()) {
-      return normalise_with(x, *running_mean_, *running_var_, or_none(gamma_), or_none(beta_), config_.eps);
+      return normalise_with(x, *running_mean_, *running_var_, or_none(gamma_), or_none(beta_), options,
+                            residual);
     }
-    update_running_stats(x);
+    update_running_stats(cast(x, running_mean_->dtype()));
   }
-  return instance_norm(x, or_none(gamma_), or_none(beta_), config_.eps);
+  return instance_norm(x, or_none(gamma_), or_none(beta_), options, residual);
 }
 
 void InstanceNorm2d::update_running_stats(const Tensor& x) {
@@ -95,25 +101,27 @@ std::string InstanceNorm2d::details() const {
   if (config_.affine) out << ", affine";
   if (config_.track_running_stats)
     out << ", running statistics " << (config_.use_running_stats_in_eval ? "used" : "kept");
+  print_epilogue(out, config_.epilogue);
   return out.str();
 }
 
 // ---- BatchNorm2d ----
 
 BatchNorm2d::BatchNorm2d(Context& context, BatchNorm2dConfig config)
-    : Module(context),
+    : NormLayer(context),
       config_(checked("BatchNorm2d", config)),
       gamma_(register_parameter("weight", Tensor::ones(context, {config_.channels}), {ParameterRole::scale})),
       beta_(register_parameter("bias", Tensor::zeros(context, {config_.channels}), {ParameterRole::bias})),
       running_mean_(register_buffer("running_mean", Tensor::zeros(context, {config_.channels}))),
       running_var_(register_buffer("running_var", Tensor::ones(context, {config_.channels}))) {}
 
-Tensor BatchNorm2d::forward(const Tensor& x) {
+Tensor BatchNorm2d::normalise(const Tensor& x, const Tensor& residual) {
   check_channels("BatchNorm2d", x, config_.channels);
+  const NormOptions options{config_.eps, config_.epilogue};
   if (!training()) {
-    return normalise_with(x, running_mean_, running_var_, gamma_, beta_, config_.eps);
+    return normalise_with(x, running_mean_, running_var_, gamma_, beta_, options, residual);
   }
-  const BatchNormResult result = batch_norm(x, gamma_, beta_, config_.eps);
+  const BatchNormResult result = batch_norm(x, gamma_, beta_, options, residual);
   const NoGrad no_grad(context());
   Tensor variance = result.variance;
   if (config_.unbiased_running_variance) {
@@ -129,6 +137,7 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
 std::string BatchNorm2d::details() const {
   std::ostringstream out;
   out << config_.channels << ", eps " << config_.eps << ", momentum " << config_.momentum;
+  print_epilogue(out, config_.epilogue);
   return out.str();
 }
 

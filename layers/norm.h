@@ -1,13 +1,30 @@
 // Normalisation layers. y = (x - mean) / sqrt(var + eps) * gamma + beta, var the biased variance.
+// An activation (none, ReLU or leaky ReLU) and the addition of a residual happen in the same pass over memory.
+// In bfloat16 networks the parameters and statistics stay float32.
 // Names follow PyTorch's: gamma is `weight`, beta is `bias`, the buffers are `running_mean`, `running_var`.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
+#include "kernels/shapes.h"
 #include "layers/module.h"
 
 namespace dg {
+
+class NormLayer : public Module {
+ public:
+  using Module::Module;
+  using Module::operator();
+  // The layer's result plus `residual`, which has x's shape.
+  Tensor operator()(const Tensor& x, const Tensor& residual) { return observed(x, normalise(x, residual)); }
+
+ protected:
+  virtual Tensor normalise(const Tensor& x, const Tensor& residual) = 0;
+
+ private:
+  Tensor forward(const Tensor& x) final { return normalise(x, {}); }
+};
 
 struct InstanceNorm2dConfig {
   std::int64_t channels = 0;
@@ -19,10 +36,11 @@ struct InstanceNorm2dConfig {
   // moves them by `momentum` towards the mean of the images' means and unbiased variances.
   bool use_running_stats_in_eval = false;
   double momentum = 0.9;  // running = momentum * running + (1 - momentum) * batch; PyTorch's is 1 - this
+  Epilogue epilogue = {};
 };
 
 // Statistics per image and channel over H, W. x (N,H,W,C) -> the same shape.
-class InstanceNorm2d final : public Module {
+class InstanceNorm2d final : public NormLayer {
  public:
   using Config = InstanceNorm2dConfig;
   InstanceNorm2d(Context& context, InstanceNorm2dConfig config);
@@ -32,7 +50,7 @@ class InstanceNorm2d final : public Module {
   const InstanceNorm2dConfig& config() const { return config_; }
 
  private:
-  Tensor forward(const Tensor& x) override;
+  Tensor normalise(const Tensor& x, const Tensor& residual) override;
   void update_running_stats(const Tensor& x);
 
   InstanceNorm2dConfig config_;
@@ -51,11 +69,12 @@ struct BatchNorm2dConfig {
   // Multiply the batch's variance by n / (n - 1) before it enters running_var, n = N * H * W: what PyTorch
   // and TensorFlow's fused kernel do. The output always uses the biased variance.
   bool unbiased_running_variance = false;
+  Epilogue epilogue = {};
 };
 
 // Training: statistics per channel over N, H, W, and the buffers are updated. Eval: the buffers.
 // x (N,H,W,C) or (N,C) -> the same shape.
-class BatchNorm2d final : public Module {
+class BatchNorm2d final : public NormLayer {
  public:
   using Config = BatchNorm2dConfig;
   BatchNorm2d(Context& context, BatchNorm2dConfig config);
@@ -65,7 +84,7 @@ class BatchNorm2d final : public Module {
   const BatchNorm2dConfig& config() const { return config_; }
 
  private:
-  Tensor forward(const Tensor& x) override;
+  Tensor normalise(const Tensor& x, const Tensor& residual) override;
 
   BatchNorm2dConfig config_;
   Tensor& gamma_;

@@ -22,17 +22,19 @@ NormKind parse_norm(std::string_view name) {
   fail("norm: got '", name, "', expected instance, batch or none");
 }
 
-std::unique_ptr<Module> make_norm(Context& context, const NormConfig& config, std::int64_t channels) {
+std::unique_ptr<NormLayer> make_norm(Context& context, const NormConfig& config, std::int64_t channels,
+                                     const Epilogue& epilogue) {
   switch (config.kind) {
     case NormKind::instance:
-      return std::make_unique<InstanceNorm2d>(context,
-                                              InstanceNorm2dConfig{.channels = channels, .eps = config.eps});
+      return std::make_unique<InstanceNorm2d>(
+          context, InstanceNorm2dConfig{.channels = channels, .eps = config.eps, .epilogue = epilogue});
     case NormKind::batch:
       return std::make_unique<BatchNorm2d>(
           context, BatchNorm2dConfig{.channels = channels,
                                      .eps = config.eps,
                                      .momentum = config.momentum,
-                                     .unbiased_running_variance = config.unbiased_running_variance});
+                                     .unbiased_running_variance = config.unbiased_running_variance,
+                                     .epilogue = epilogue});
     case NormKind::none: return nullptr;
   }
   fail("norm: got the value ", static_cast<int>(config.kind),

@@ -1,4 +1,4 @@
-// A convolution and the normalisation behind it: the pair that every network on this floor is made of.
+// A convolution, the normalisation behind it and their activation: what every network on this floor is made of.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "layers/activation.h"
 #include "layers/conv.h"
-#include "layers/module.h"
+#include "layers/norm.h"
 
 namespace dg {
 
@@ -24,15 +25,20 @@ struct NormConfig {
   bool unbiased_running_variance = true;  // as PyTorch; Keras 3 keeps the biased one
 };
 
-// Null for NormKind::none.
-std::unique_ptr<Module> make_norm(Context& context, const NormConfig& config, std::int64_t channels);
+// Null for NormKind::none. The epilogue is none, ReLU or leaky ReLU.
+std::unique_ptr<NormLayer> make_norm(Context& context, const NormConfig& config, std::int64_t channels,
+                                     const Epilogue& epilogue = {});
 
-// norm(conv(x)). Children: "conv", and "norm" unless there is none.
+// activation(norm(conv(x))): the last of the two that is there applies it. Children: "conv", and "norm" unless there is
+// none.
 template <typename Conv>
 class ConvNorm final : public Module {
  public:
-  ConvNorm(Context& context, typename Conv::Config conv, const NormConfig& norm)
-      : Module(context), conv_(context, conv), norm_(make_norm(context, norm, conv.out_channels)) {
+  ConvNorm(Context& context, typename Conv::Config conv, const NormConfig& norm,
+           const Epilogue& epilogue = {})
+      : Module(context),
+        conv_(context, with_epilogue(conv, norm.kind == NormKind::none ? epilogue : Epilogue{})),
+        norm_(make_norm(context, norm, conv.out_channels, epilogue)) {
     register_child("conv", conv_);
     if (norm_ != nullptr) register_child("norm", *norm_);
   }
@@ -40,10 +46,14 @@ class ConvNorm final : public Module {
   std::string kind() const override { return "ConvNorm"; }
 
  private:
+  static typename Conv::Config with_epilogue(typename Conv::Config conv, const Epilogue& epilogue) {
+    conv.epilogue = epilogue;
+    return conv;
+  }
   Tensor forward(const Tensor& x) override { return norm_ != nullptr ? (*norm_)(conv_(x)) : conv_(x); }
 
   Conv conv_;
-  std::unique_ptr<Module> norm_;
+  std::unique_ptr<NormLayer> norm_;
 };
 
 // Throws Error unless x is (N, H, W, 3) with H and W multiples of `multiple` and at least `minimum`.

@@ -51,13 +51,13 @@ std::int64_t flat_features(const KerasDiscriminatorConfig& config) {
 KerasGenerator::KerasGenerator(Context& context, const KerasGeneratorConfig& config)
     : Module(context),
       config_(config),
-      head_(context, valid(3, config.ngf, 7), kBatchNorm),
-      down1_(context, same(config.ngf, 2 * config.ngf, 3, 2), kBatchNorm),
-      down2_(context, same(2 * config.ngf, 4 * config.ngf, 3, 2), kBatchNorm),
+      head_(context, valid(3, config.ngf, 7), kBatchNorm, kReLU),
+      down1_(context, same(config.ngf, 2 * config.ngf, 3, 2), kBatchNorm, kReLU),
+      down2_(context, same(2 * config.ngf, 4 * config.ngf, 3, 2), kBatchNorm, kReLU),
       blocks_(make_residual_blocks(context, config.blocks, block(config))),
-      up1_(context, same(4 * config.ngf, 2 * config.ngf, 3, 1), kBatchNorm),
-      up2_(context, same(2 * config.ngf, config.ngf, 3, 1), kBatchNorm),
-      tail_(context, valid(config.ngf, 3, 7), kNoNorm) {
+      up1_(context, same(4 * config.ngf, 2 * config.ngf, 3, 1), kBatchNorm, kReLU),
+      up2_(context, same(2 * config.ngf, config.ngf, 3, 1), kBatchNorm, kReLU),
+      tail_(context, valid(config.ngf, 3, 7), kNoNorm, kTanh) {
   register_child("head", head_);
   register_child("down1", down1_);
   register_child("down2", down2_);
@@ -69,20 +69,20 @@ KerasGenerator::KerasGenerator(Context& context, const KerasGeneratorConfig& con
 
 Tensor KerasGenerator::forward(const Tensor& image) {
   check_image_batch("KerasGenerator", image, kSizeMultiple, kMinimumSize);
-  Tensor x = relu(head_(reflect(image)));  // (N, H,   W,   ngf)
-  x = relu(down1_(x));                     // (N, H/2, W/2, 2 ngf)
-  x = relu(down2_(x));                     // (N, H/4, W/4, 4 ngf)
+  Tensor x = head_(reflect(to_compute_type(image)));  // (N, H,   W,   ngf)
+  x = down1_(x);                                      // (N, H/2, W/2, 2 ngf)
+  x = down2_(x);                                      // (N, H/4, W/4, 4 ngf)
   x = (*blocks_)(x);
-  x = relu(up1_(upsample(x)));  // (N, H/2, W/2, 2 ngf)
-  x = relu(up2_(upsample(x)));  // (N, H,   W,   ngf)
-  x = tanh(tail_(reflect(x)));  // (N, H,   W,   3)
+  x = up1_(upsample(x));                       // (N, H/2, W/2, 2 ngf)
+  x = up2_(upsample(x));                       // (N, H,   W,   ngf)
+  x = cast(tail_(reflect(x)), image.dtype());  // (N, H,   W,   3)
   return (x + image) * 0.5;
 }
 
 KerasDiscriminator::KerasDiscriminator(Context& context, const KerasDiscriminatorConfig& config)
     : Module(context),
       config_(config),
-      head_(context, same(3, config.ndf, 4, 2), kNoNorm),
+      head_(context, same(3, config.ndf, 4, 2), kNoNorm, leaky_relu_epilogue(kLeak)),
       stages_(context),
       tail_(context, same(8 * config.ndf, 1, 4, 1), kNoNorm),
       flatten_(context),
@@ -105,10 +105,10 @@ Tensor KerasDiscriminator::forward(const Tensor& x) {
   check(x.dim(1) == config_.height && x.dim(2) == config_.width, "KerasDiscriminator: got images of ",
         x.dim(1), "x", x.dim(2), ", its dense layer was built for ", config_.height, "x", config_.width,
         ", build it for the size of the images");
-  Tensor y = leaky_relu(head_(x), kLeak);  // (N, H/2, W/2, ndf)
-  y = stages_(y);                          // (N, H/16, W/16, 8 ndf)
-  y = flatten_(tail_(y));                  // (N, H/16 * W/16)
-  return sigmoid(dense2_(tanh(dense1_(y))));
+  Tensor y = head_(to_compute_type(x));  // (N, H/2, W/2, ndf)
+  y = stages_(y);                        // (N, H/16, W/16, 8 ndf)
+  y = flatten_(tail_(y));                // (N, H/16 * W/16)
+  return sigmoid(cast(dense2_(tanh(dense1_(y))), x.dtype()));
 }
 
 }  // namespace dg

@@ -37,7 +37,7 @@ PatchDiscriminatorConfig checked(const PatchDiscriminatorConfig& config) {
 PatchDiscriminator::PatchDiscriminator(Context& context, const PatchDiscriminatorConfig& config)
     : Module(context),
       config_(checked(config)),
-      head_(context, patch_conv(3, config.ndf, 2), {.kind = NormKind::none}),
+      head_(context, patch_conv(3, config.ndf, 2), {.kind = NormKind::none}, leaky_relu_epilogue(kLeak)),
       stages_(context),
       tail_(context, patch_conv(width(config, config.layers), 1, 1), {.kind = NormKind::none}) {
   for (int n = 1; n <= config.layers; ++n) {
@@ -52,7 +52,7 @@ PatchDiscriminator::PatchDiscriminator(Context& context, const PatchDiscriminato
 
 Tensor PatchDiscriminator::forward(const Tensor& x) {
   check_image_batch("PatchDiscriminator", x, 1, 1);
-  const Tensor scores = tail_(stages_(leaky_relu(head_(x), kLeak)));
+  const Tensor scores = cast(tail_(stages_(head_(to_compute_type(x)))), x.dtype());
   return config_.sigmoid ? sigmoid(scores) : scores;
 }
 

@@ -25,9 +25,9 @@ QuarterGenerator::QuarterGenerator(Context& context, const QuarterGeneratorConfi
 
 Tensor QuarterGenerator::forward(const Tensor& image) {
   check_image_batch("QuarterGenerator", image, kSizeMultiple, kMinimumSize);
-  Tensor x = head_(image);  // (N, H/4, W/4, ngf)
+  Tensor x = head_(to_compute_type(image));  // (N, H/4, W/4, ngf)
   x = (*blocks_)(x);
-  x = tail_(x);  // (N, H, W, 3)
+  x = cast(tail_(x), image.dtype());  // (N, H, W, 3)
   return config_.learn_residual ? clamp(image + x, -1.0, 1.0) : x;
 }
 

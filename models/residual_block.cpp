@@ -8,12 +8,18 @@ namespace dg {
 
 namespace {
 
-Conv2dConfig convolution(const ResidualBlockConfig& config) {
+Conv2dConfig convolution(const ResidualBlockConfig& config, const Epilogue& epilogue = {}) {
   return {.in_channels = config.width,
           .out_channels = config.width,
           .kernel = 3,
           .padding = {},
-          .bias = config.bias};
+          .bias = config.bias,
+          .epilogue = epilogue};
+}
+
+// The first convolution's own activation: its norm has it, if there is one.
+Epilogue unless_normalised(const ResidualBlockConfig& config) {
+  return config.norm.kind == NormKind::none ? kReLU : Epilogue{};
 }
 
 Tensor reflect(const Tensor& x) { return pad2d(x, Padding2d::all(1), PadMode::reflect); }
@@ -22,8 +28,8 @@ Tensor reflect(const Tensor& x) { return pad2d(x, Padding2d::all(1), PadMode::re
 
 ResidualBlock::ResidualBlock(Context& context, const ResidualBlockConfig& config)
     : Module(context),
-      conv1_(context, convolution(config)),
-      norm1_(make_norm(context, config.norm, config.width)),
+      conv1_(context, convolution(config, unless_normalised(config))),
+      norm1_(make_norm(context, config.norm, config.width, kReLU)),
       dropout_(context, {.rate = config.dropout, .always = config.dropout_at_test}) {
   check(config.convs == 1 || config.convs == 2, "ResidualBlock: got ", config.convs,
         " convolutions, expected 1 or 2");
@@ -40,10 +46,9 @@ ResidualBlock::ResidualBlock(Context& context, const ResidualBlockConfig& config
 Tensor ResidualBlock::forward(const Tensor& x) {
   Tensor y = conv1_(reflect(x));
   if (norm1_ != nullptr) y = (*norm1_)(y);
-  y = dropout_(relu(y));
+  y = dropout_(y);
   if (conv2_ != nullptr) y = (*conv2_)(reflect(y));
-  if (norm2_ != nullptr) y = (*norm2_)(y);
-  return x + y;
+  return norm2_ != nullptr ? (*norm2_)(y, x) : x + y;
 }
 
 std::unique_ptr<Sequential> make_residual_blocks(Context& context, std::int64_t count,

@@ -35,10 +35,10 @@ class ResidualBlock final : public Module {
   Tensor forward(const Tensor& x) override;
 
   Conv2d conv1_;
-  std::unique_ptr<Module> norm1_;
+  std::unique_ptr<NormLayer> norm1_;
   Dropout dropout_;
   std::unique_ptr<Conv2d> conv2_;
-  std::unique_ptr<Module> norm2_;
+  std::unique_ptr<NormLayer> norm2_;
 };
 
 // `count` of them, one after the other: children "0", "1", ...

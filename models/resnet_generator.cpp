@@ -52,13 +52,14 @@ Tensor reflect(const Tensor& x) { return pad2d(x, Padding2d::all(3), PadMode::re
 ResnetGenerator::ResnetGenerator(Context& context, const ResnetGeneratorConfig& config)
     : Module(context),
       config_(config),
-      head_(context, wide(config), {.kind = config.norm}),
-      down1_(context, down(config, config.ngf), {.kind = config.norm}),
-      down2_(context, down(config, 2 * config.ngf), {.kind = config.norm}),
+      head_(context, wide(config), {.kind = config.norm}, kReLU),
+      down1_(context, down(config, config.ngf), {.kind = config.norm}, kReLU),
+      down2_(context, down(config, 2 * config.ngf), {.kind = config.norm}, kReLU),
       blocks_(make_residual_blocks(context, config.blocks, block(config))),
-      up1_(context, up(config, 4 * config.ngf), {.kind = config.norm}),
-      up2_(context, up(config, 2 * config.ngf), {.kind = config.norm}),
-      tail_(context, {.in_channels = config.ngf, .out_channels = 3, .kernel = 7}, {.kind = NormKind::none}) {
+      up1_(context, up(config, 4 * config.ngf), {.kind = config.norm}, kReLU),
+      up2_(context, up(config, 2 * config.ngf), {.kind = config.norm}, kReLU),
+      tail_(context, {.in_channels = config.ngf, .out_channels = 3, .kernel = 7}, {.kind = NormKind::none},
+            kTanh) {
   register_child("head", head_);
   register_child("down1", down1_);
   register_child("down2", down2_);
@@ -70,13 +71,13 @@ ResnetGenerator::ResnetGenerator(Context& context, const ResnetGeneratorConfig& 
 
 Tensor ResnetGenerator::forward(const Tensor& image) {
   check_image_batch("ResnetGenerator", image, kSizeMultiple, kMinimumSize);
-  Tensor x = relu(head_(reflect(image)));  // (N, H,   W,   ngf)
-  x = relu(down1_(x));                     // (N, H/2, W/2, 2 ngf)
-  x = relu(down2_(x));                     // (N, H/4, W/4, 4 ngf)
+  Tensor x = head_(reflect(to_compute_type(image)));  // (N, H,   W,   ngf)
+  x = down1_(x);                                      // (N, H/2, W/2, 2 ngf)
+  x = down2_(x);                                      // (N, H/4, W/4, 4 ngf)
   x = (*blocks_)(x);
-  x = relu(up1_(x));            // (N, H/2, W/2, 2 ngf)
-  x = relu(up2_(x));            // (N, H,   W,   ngf)
-  x = tanh(tail_(reflect(x)));  // (N, H,   W,   3)
+  x = up1_(x);                                 // (N, H/2, W/2, 2 ngf)
+  x = up2_(x);                                 // (N, H,   W,   ngf)
+  x = cast(tail_(reflect(x)), image.dtype());  // (N, H,   W,   3)
   return config_.learn_residual ? clamp(image + x, -1.0, 1.0) : x;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -106,8 +107,10 @@ DatasetLayout parse_layout(const std::string& name) {
 }
 
 // Shorthand for "a reference to this member".
+// NOLINTBEGIN(bugprone-macro-parentheses): a member's name cannot stand in parentheses
 #define DG_AT(member) \
   [](TrainOptions & o) -> auto& { return o.member; }
+// NOLINTEND(bugprone-macro-parentheses)
 
 const std::vector<Field>& fields() {
   static const std::vector<Field> all{
@@ -145,7 +148,8 @@ const std::vector<Field>& fields() {
       plain("vgg_weights", DG_AT(vgg_weights)),
       plain("init_weights", DG_AT(init_weights)),
       plain("critic_updates", DG_AT(critic_updates)),
-      plain("weight_clip", DG_AT(weight_clip)),
+      {"weight_clip", [](const TrainOptions& o) { return Json(weight_clip_of(o)); },
+       [](TrainOptions& o, const Json& value) { o.weight_clip = strictly<double>(value); }},
       plain("gan_start", DG_AT(gan_start)),
       plain("ema", DG_AT(ema_decay)),
       plain("lr", DG_AT(learning_rate)),
@@ -185,6 +189,9 @@ const std::vector<Field>& fields() {
       plain("divergence_limit", DG_AT(divergence_limit)),
       plain("device", DG_AT(device)),
       plain("threads", DG_AT(threads)),
+      word(
+          "precision", DG_AT(precision), [](Precision p) { return name_of(p); }, parse_precision),
+      plain("cuda_graph", DG_AT(cuda_graph)),
   };
   return all;
 }
@@ -234,6 +241,30 @@ TrainOptions train_options_for(const Preset& preset) {
   return o;
 }
 
+double weight_clip_of(const TrainOptions& o) {
+  const bool needs_limit =
+      o.objective.gan_type == GanType::wgan && o.discriminator.family == DiscriminatorFamily::patch;
+  return o.weight_clip.value_or(needs_limit ? 0.01 : 0.0);
+}
+
+ValidationOptions validation_options(const TrainOptions& o) {
+  return {.images = o.validation_images,
+          .crop = o.validation_crop > 0 ? o.validation_crop : o.augment.crop_size,
+          .seed = o.seed};
+}
+
+TrainOptions with_absolute_paths(TrainOptions options) {
+  for (auto* list : {&options.data, &options.validation_data}) {
+    for (WeightedSpec& entry : *list) {
+      if (entry.spec != kProceduralSpec) entry.spec = std::filesystem::absolute(entry.spec).string();
+    }
+  }
+  for (std::string* file : {&options.vgg_weights, &options.init_weights}) {
+    if (!file->empty()) *file = std::filesystem::absolute(*file).string();
+  }
+  return options;
+}
+
 void check_options(const TrainOptions& o) {
   const Preset preset = find_preset(o.generator.preset);
   check(!o.data.empty(), "no data given; pass --data DIR, or --data procedural for synthetic scenes");
@@ -261,7 +292,8 @@ void check_options(const TrainOptions& o) {
   check(o.min_blur >= 0.0 && o.min_blur <= o.max_blur, "--min-blur ", o.min_blur,
         " must not exceed --max-blur ", o.max_blur);
   check(o.noise >= 0.0 && o.noise <= 1.0, "--noise is ", o.noise, ", expected 0 to 1");
-  check(o.weight_clip >= 0.0, "--weight-clip is ", o.weight_clip, ", expected 0 (off) or a limit above it");
+  check(weight_clip_of(o) >= 0.0, "--weight-clip is ", weight_clip_of(o),
+        ", expected 0 (off) or a limit above it");
   check(o.gan_start >= 0, "--gan-start is ", o.gan_start, ", expected 0 or more steps");
   check(o.objective.adversarial_weight >= 0.0 && o.objective.content_weight >= 0.0 &&
             o.objective.penalty.lambda >= 0.0,
@@ -281,7 +313,7 @@ void check_options(const TrainOptions& o) {
   }
   check(o.validation_crop >= 0 && o.validation_crop % preset.size_multiple == 0, "--validation-crop is ",
         o.validation_crop, ", expected a multiple of ", preset.size_multiple);
-  const std::int64_t scored = o.validation_crop > 0 ? o.validation_crop : o.augment.crop_size;
+  const std::int64_t scored = validation_options(o).crop;
   check(o.validate_every == 0 || scored >= 11, "validation would score crops of ", scored,
         " pixels, and SSIM needs 11 or more; give a larger --validation-crop, or --validate-every 0");
   check(o.objective.gan_type != GanType::gan || o.discriminator.family == DiscriminatorFamily::patch,

@@ -3,14 +3,16 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/context.h"
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "models/objective.h"
 #include "models/presets.h"
+#include "models/validation.h"
 
 namespace dg {
 
@@ -22,9 +24,10 @@ struct TrainOptions {
   DiscriminatorOptions discriminator;
   ObjectiveOptions objective;
   VggOptions vgg;
-  std::string vgg_weights;     // path; for the perceptual loss
-  int critic_updates = 5;      // per generator update, on the same batch
-  double weight_clip = 0.0;    // discriminator weights stay in [-c, c]; 0: off
+  std::string vgg_weights;  // path; for the perceptual loss
+  int critic_updates = 5;   // per generator update, on the same batch
+  // Discriminator weights stay in [-c, c]; 0: off; not given: see weight_clip_of.
+  std::optional<double> weight_clip;
   std::string init_weights;    // path: the generator starts from these weights instead of random ones
   std::int64_t gan_start = 0;  // steps that minimise the content loss alone before the discriminator joins
   double ema_decay = 0.0;      // of the generator's weights; 0: off
@@ -40,6 +43,7 @@ struct TrainOptions {
   int epochs = 150;        // at the constant rate
   int decay_epochs = 150;  // on the straight line to 0; with `steps` or `minutes` only the ratio counts
   std::uint64_t seed = 0;
+  Precision precision = Precision::float32;  // of activations and products
 
   // ---- data ----
   std::vector<WeightedSpec> data;
@@ -65,10 +69,22 @@ struct TrainOptions {
   // ---- machine: not part of the result ----
   std::string device = "cpu";
   int threads = 0;
+  bool cuda_graph = false;  // record the step once, replay it: see models/train_step.h
 };
 
 // A preset's own choices.
 TrainOptions train_options_for(const Preset& preset);
+
+// The limit on the discriminator's weights that is in force: the one given, else 0.01 for wgan, which diverges without
+// any (Arjovsky et al. 2017, algorithm 1), and none for other objectives. None for the preset keras either: its
+// reference does not clip, and its discriminator bounds the score by a sigmoid.
+double weight_clip_of(const TrainOptions& options);
+
+// How a run scores its generator.
+ValidationOptions validation_options(const TrainOptions& options);
+
+// The same run from any working directory: data folders and weight files by absolute path.
+TrainOptions with_absolute_paths(TrainOptions options);
 
 // Throws Error naming the first option that is out of range or does not go with another.
 void check_options(const TrainOptions& options);

@@ -7,9 +7,9 @@
 #include <optional>
 #include <sstream>
 
-#include "core/autograd.h"
 #include "core/ops.h"
 #include "data/atomic_file.h"
+#include "data/folder_lock.h"
 #include "data/image_io.h"
 #include "data/input_file.h"
 #include "data/loader.h"
@@ -18,6 +18,7 @@
 #include "layers/ema.h"
 #include "layers/schedule.h"
 #include "models/checkpoint.h"
+#include "models/train_step.h"
 #include "models/weights.h"
 
 namespace dg {
@@ -62,10 +63,18 @@ class RunTrainer final : public Trainer {
         folder_(std::move(folder)),
         events_(std::move(events)),
         preset_(find_preset(options_.generator.preset)),
-        context_({.device = options_.device, .threads = options_.threads, .seed = options_.seed}),
+        context_({.device = options_.device,
+                  .precision = options_.precision,
+                  .threads = options_.threads,
+                  .seed = options_.seed}),
         training_data_(open_training_data(options_, events_)),
         validation_data_(open_validation_data(options_, events_)) {
     build_networks();
+    if (discriminator_ && options_.objective.gan_type == GanType::wgan && weight_clip_of(options_) == 0.0 &&
+        options_.discriminator.family == DiscriminatorFamily::patch) {
+      message(
+          "warning: wgan without --weight-clip: nothing bounds the PatchGAN's scores, so they may diverge");
+    }
     state_.total_steps = options_.steps > 0 ? options_.steps
                          : options_.minutes > 0.0
                              ? 0
@@ -73,6 +82,15 @@ class RunTrainer final : public Trainer {
   }
 
   const TrainOptions& options() const override { return options_; }
+
+  // Keeps other trainers out of the run folder for as long as this one lives.
+  void hold(std::unique_ptr<FolderLock> lock) {
+    lock_ = std::move(lock);
+    if (!lock_->held()) {
+      message("warning: the file system of " + folder_.string() +
+              " has no locks; do not start a second process in this folder");
+    }
+  }
 
   // --init-weights. Not needed once there is a checkpoint.
   void load_initial_weights() {
@@ -123,7 +141,7 @@ class RunTrainer final : public Trainer {
 
   void build_networks();
   std::vector<LossTerm> train_step(const Batch& batch);
-  void guard(const Loss& loss) const;
+  void guard(const std::vector<LossTerm>& terms) const;
   void guard_weights() const;
   std::string last_good_checkpoint() const;
   void decide_total_steps();
@@ -135,6 +153,7 @@ class RunTrainer final : public Trainer {
   TrainOptions options_;
   fs::path folder_;
   TrainerEvents events_;
+  std::unique_ptr<FolderLock> lock_;
   Preset preset_;
   Context context_;
   std::unique_ptr<PairSource> training_data_;
@@ -146,6 +165,7 @@ class RunTrainer final : public Trainer {
   std::optional<Objective> objective_;
   std::optional<Adam> generator_optimizer_;
   std::optional<Adam> discriminator_optimizer_;
+  std::optional<TrainStep> step_;
   std::optional<Ema> ema_;
   TrainingState state_;
 
@@ -174,6 +194,9 @@ void RunTrainer::build_networks() {
   const AdamConfig adam{options_.learning_rate, options_.beta1, options_.beta2, options_.epsilon};
   generator_optimizer_.emplace(generator_->parameters(), adam);
   if (discriminator_) discriminator_optimizer_.emplace(discriminator_->parameters(), adam);
+  step_.emplace(*generator_, discriminator_.get(), *objective_, *generator_optimizer_,
+                discriminator_optimizer_ ? &*discriminator_optimizer_ : nullptr,
+                TrainStepOptions{options_.critic_updates, weight_clip_of(options_), options_.cuda_graph});
   if (options_.ema_decay > 0.0) ema_.emplace(*generator_, options_.ema_decay);
   state_ = {.context = &context_,
             .generator = generator_.get(),
@@ -183,16 +206,8 @@ void RunTrainer::build_networks() {
             .discriminator_optimizer = discriminator_optimizer_ ? &*discriminator_optimizer_ : nullptr};
 }
 
-// Gradients of one loss with respect to one network: the other network's weights are not touched.
-void set_gradients(const Tensor& loss, Module& network) {
-  std::vector<Tensor> parameters;
-  for (const NamedTensor& p : network.parameters()) parameters.push_back(p.tensor);
-  const std::vector<Tensor> gradients = grad({&loss, 1}, parameters);
-  for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i].set_grad(gradients[i]);
-}
-
-void RunTrainer::guard(const Loss& loss) const {
-  for (const LossTerm& term : loss.terms) {
+void RunTrainer::guard(const std::vector<LossTerm>& terms) const {
+  for (const LossTerm& term : terms) {
     const double value = term.value.item();
     if (std::isfinite(value) && std::abs(value) <= options_.divergence_limit) continue;
     fail("training diverged at step ", state_.step + 1, ": the loss term ", term.name, " is ",
@@ -221,39 +236,17 @@ std::string RunTrainer::last_good_checkpoint() const {
                                   : "the last good checkpoint is " + last_checkpoint_.string();
 }
 
+// Returns the losses to report: the generator's, and those of the last discriminator update.
 std::vector<LossTerm> RunTrainer::train_step(const Batch& batch) {
   const Shape shape{batch.n, batch.h, batch.w, 3};
-  const Tensor blurred = Tensor::from_host(context_, shape, std::span<const float>(batch.blurred));
-  const Tensor sharp = Tensor::from_host(context_, shape, std::span<const float>(batch.sharp));
   const double rate = schedule_for(options_, state_.total_steps)(state_.step);
   const bool adversarial = discriminator_ && state_.step >= options_.gan_start;
-  std::vector<LossTerm> terms;
-
-  const Tensor restored = (*generator_)(blurred);
-
-  if (adversarial) {
-    discriminator_optimizer_->set_learning_rate(rate);
-    const Tensor fake = restored.detach();
-    Loss loss;
-    for (int update = 0; update < options_.critic_updates; ++update) {
-      loss = objective_->discriminator_loss(*discriminator_, sharp, fake);
-      guard(loss);
-      set_gradients(loss.total, *discriminator_);
-      discriminator_optimizer_->step();
-      if (options_.weight_clip > 0.0) clip_weights(*discriminator_, options_.weight_clip);
-    }
-    terms = loss.terms;
-    discriminator_optimizer_->zero_grad();
-  }
-
-  const Loss loss = objective_->generator_loss(adversarial ? discriminator_.get() : nullptr, restored, sharp);
-  guard(loss);
-  set_gradients(loss.total, *generator_);
-  generator_optimizer_->set_learning_rate(rate);
-  generator_optimizer_->step();
-  generator_optimizer_->zero_grad();
+  const StepLosses losses = (*step_)(shape, batch.blurred, batch.sharp, rate, adversarial);
+  for (const auto& update : losses.critic) guard(update);
+  guard(losses.generator);
   if (ema_) ema_->update();
-  terms.insert(terms.begin(), loss.terms.begin(), loss.terms.end());
+  std::vector<LossTerm> terms = losses.generator;
+  if (adversarial) terms.insert(terms.end(), losses.critic.back().begin(), losses.critic.back().end());
   return terms;
 }
 
@@ -306,11 +299,7 @@ void RunTrainer::validate_now() {
   {
     std::optional<EmaScope> averages;
     if (ema_) averages.emplace(*ema_);
-    report.scores = validate(restorer, *validation_data_,
-                             {.images = options_.validation_images,
-                              .crop = options_.validation_crop > 0 ? options_.validation_crop
-                                                                   : std::int64_t{options_.augment.crop_size},
-                              .seed = options_.seed});
+    report.scores = validate(restorer, *validation_data_, validation_options(options_));
     report.best = report.scores.psnr_restored > state_.best_psnr;
     if (report.best) {
       state_.best_psnr = report.scores.psnr_restored;
@@ -407,14 +396,19 @@ void append_command(const fs::path& folder, const std::string& command_line) {
         ": cannot be written; check permissions and free space");
 }
 
+fs::path config_of(const fs::path& folder) { return folder / "config.json"; }
+
+void check_unused(const fs::path& folder) {
+  check(!fs::exists(config_of(folder)), folder.string(), ": already holds a run; continue it with --resume ",
+        folder.string(), ", or give another --out");
+}
+
 }  // namespace
 
-std::unique_ptr<Trainer> Trainer::start(TrainOptions options, const fs::path& folder,
+std::unique_ptr<Trainer> Trainer::start(const TrainOptions& options, const fs::path& folder,
                                         const std::string& command_line, TrainerEvents events) {
   check_options(options);
-  const fs::path config = folder / "config.json";
-  check(!fs::exists(config), folder.string(), ": already holds a run; continue it with --resume ",
-        folder.string(), ", or give another --out");
+  check_unused(folder);
   auto trainer = std::make_unique<RunTrainer>(options, folder, std::move(events));
   trainer->load_initial_weights();
   std::error_code error;
@@ -423,21 +417,26 @@ std::unique_ptr<Trainer> Trainer::start(TrainOptions options, const fs::path& fo
     check(!error, folder.string(), ": the run folder cannot be created: ", error.message(),
           "; give another --out");
   }
+  trainer->hold(std::make_unique<FolderLock>(folder));
+  check_unused(folder);  // now that nobody else can start a run in it
   append_command(folder, command_line);
-  write_text(config, to_json(options));  // last: whoever sees it sees a whole run folder
+  // Last: whoever sees it sees a whole run folder.
+  write_text(config_of(folder), to_json(with_absolute_paths(options)));
   return trainer;
 }
 
 std::unique_ptr<Trainer> Trainer::resume(const fs::path& folder, const ResumeOverrides& overrides,
                                          const std::string& command_line, TrainerEvents events) {
-  const fs::path config = folder / "config.json";
+  const fs::path config = config_of(folder);
   check(fs::exists(config), folder.string(), ": holds no run to resume: there is no config.json");
+  auto lock = std::make_unique<FolderLock>(folder);
   TrainOptions options = train_options_from_json(read_text(config), config.string());
   if (overrides.steps > 0) options.steps = overrides.steps;
   if (overrides.threads >= 0) options.threads = overrides.threads;
   if (overrides.workers >= 0) options.workers = overrides.workers;
   check_options(options);
   auto trainer = std::make_unique<RunTrainer>(options, folder, std::move(events));
+  trainer->hold(std::move(lock));
   trainer->restore_newest_checkpoint();
   append_command(folder, command_line);
   if (overrides.steps > 0) write_text(config, to_json(options));

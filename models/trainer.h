@@ -1,6 +1,7 @@
 // Trains a preset in a run folder.
 //   config.json        every option, as train_options.h writes it
 //   command.txt        how the run was started and resumed
+//   lock               held while a process trains in the folder
 //   metrics.csv/.jsonl losses, learning rate, images/s, validation scores
 //   checkpoints/       step-<number>.safetensors: everything the next step depends on
 //   generator.safetensors   the newest generator for restoring pictures (the averages where --ema is on)
@@ -66,9 +67,10 @@ struct ResumeOverrides {
 
 class Trainer {
  public:
-  // A new run in `folder`, which is created. Throws Error if the options or the data are wrong, or if the folder
-  // already holds a run.
-  static std::unique_ptr<Trainer> start(TrainOptions options, const std::filesystem::path& folder,
+  // A new run in `folder`, which is created. Throws Error if the options or the data are wrong, if the folder
+  // already holds a run, or if another Trainer is at work in it; so does resume. config.json gets absolute paths, so
+  // that the run can be resumed from any working directory.
+  static std::unique_ptr<Trainer> start(const TrainOptions& options, const std::filesystem::path& folder,
                                         const std::string& command_line, TrainerEvents events);
   // Continues the run in `folder` from its newest intact checkpoint; the result is the one an uninterrupted run would
   // have had, bit for bit.

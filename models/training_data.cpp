@@ -67,7 +67,7 @@ DatasetOptions dataset_options(const TrainOptions& o, const TrainerEvents& event
 
 // The held-out split that a spec offers: its val or test folder, or other procedural scenes.
 std::optional<Split> held_out_split(const std::string& spec) {
-  if (spec == "procedural") return Split::validation;
+  if (spec == kProceduralSpec) return Split::validation;
   const std::set<std::string> parts = parts_of(spec);
   if (parts.contains("val") || parts.contains("validation")) return Split::validation;
   if (parts.contains("test")) return Split::test;
@@ -83,11 +83,11 @@ std::vector<WeightedSpec> validation_specs(const TrainOptions& o) {
   return {};
 }
 
-DatasetOptions validation_options(const TrainOptions& o, const std::vector<WeightedSpec>& specs,
-                                  const TrainerEvents& events) {
+DatasetOptions held_out_options(const TrainOptions& o, const std::vector<WeightedSpec>& specs,
+                                const TrainerEvents& events) {
   DatasetOptions d = dataset_options(o, events);
   // Smaller pictures are refused here, not at the first validation, an hour into the run.
-  d.min_width = d.min_height = o.validation_crop > 0 ? o.validation_crop : o.augment.crop_size;
+  d.min_width = d.min_height = validation_options(o).crop;
   if (d.layout == DatasetLayout::sharp_only) d.layout = DatasetLayout::automatic;
   // A folder without parts was named as validation data: all of it is.
   d.split = held_out_split(specs.front().spec).value_or(Split::validation);
@@ -110,7 +110,7 @@ std::unique_ptr<PairSource> open_validation_data(const TrainOptions& options, co
       events.on_message("no validation: the data has no val or test part; pass --val DIR for one");
     return nullptr;
   }
-  auto source = open_mixture(specs, validation_options(options, specs, events));
+  auto source = open_mixture(specs, held_out_options(options, specs, events));
   if (events.on_message) events.on_message("validation data: " + source->describe());
   return source;
 }
@@ -127,7 +127,7 @@ std::vector<DatasetProblem> check_data(const TrainOptions& options) {
   look_at(options.data, dataset_options(options, {}));
   const std::vector<WeightedSpec> held_out = validation_specs(options);
   if (options.validate_every > 0 && !held_out.empty())
-    look_at(held_out, validation_options(options, held_out, {}));
+    look_at(held_out, held_out_options(options, held_out, {}));
   return problems;
 }
 

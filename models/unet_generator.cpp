@@ -52,7 +52,7 @@ UnetGenerator::UnetGenerator(Context& context, const UnetGeneratorConfig& config
                               .stride = 2,
                               .padding = Padding2d::all(1),
                               .bias = bias || level == 1},
-        NormConfig{.kind = level > 1 ? config.norm : NormKind::none});
+        NormConfig{.kind = level > 1 ? config.norm : NormKind::none}, level > 1 ? Epilogue{} : kTanh);
     register_child("up" + std::to_string(level), *up);
   }
   register_child("dropout", dropout_);
@@ -63,7 +63,7 @@ Tensor UnetGenerator::forward(const Tensor& image) {
   check_image_batch("UnetGenerator", image, multiple, multiple);
   std::vector<Tensor> skips;  // [k-1]: (N, H/2^k, W/2^k, channels_at(k))
   for (std::size_t i = 0; i < down_.size(); ++i) {
-    skips.push_back((*down_[i])(i == 0 ? image : leaky_relu(skips.back(), kLeak)));
+    skips.push_back((*down_[i])(i == 0 ? to_compute_type(image) : leaky_relu(skips.back(), kLeak)));
   }
   Tensor x = std::move(skips.back());  // (N, H/2^n, W/2^n, 8 ngf)
   skips.pop_back();
@@ -73,7 +73,7 @@ Tensor UnetGenerator::forward(const Tensor& image) {
     x = concat({x, skips.back()}, 3);
     skips.pop_back();
   }
-  x = tanh((*up_.front())(relu(x)));  // (N, H, W, 3)
+  x = cast((*up_.front())(relu(x)), image.dtype());  // (N, H, W, 3)
   return config_.learn_residual ? clamp(image + x, -1.0, 1.0) : x;
 }
 

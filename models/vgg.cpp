@@ -6,6 +6,7 @@
 
 #include "core/ops.h"
 #include "kernels/check.h"
+#include "layers/activation.h"
 
 namespace dg {
 
@@ -26,12 +27,34 @@ std::string canonical(const std::string& layer) {
   return layer;
 }
 
-// Per-channel x * scale + shift.
-Tensor scale_channels(const Tensor& x, const std::array<double, 3>& scale,
-                      const std::array<double, 3>& shift) {
-  Context& context = x.context();
-  return x * Tensor::from_host(context, {3}, scale, x.dtype()) +
-         Tensor::from_host(context, {3}, shift, x.dtype());
+// The input convention as x * scale + shift per channel, after turning RGB into BGR where it says so.
+struct Preparation {
+  bool bgr = false;
+  std::array<double, 3> scale{1.0, 1.0, 1.0};
+  std::array<double, 3> shift{0.0, 0.0, 0.0};
+};
+
+Preparation preparation_for(VggInput input) {
+  switch (input) {
+    case VggInput::as_is: return {};
+    case VggInput::imagenet: break;
+    case VggInput::imagenet_torchvision: {  // ((x + 1) / 2 - mean) / std
+      constexpr std::array<double, 3> kMean{0.485, 0.456, 0.406};
+      constexpr std::array<double, 3> kStd{0.229, 0.224, 0.225};
+      Preparation p;
+      for (std::size_t c = 0; c < 3; ++c) {
+        p.scale[c] = 0.5 / kStd[c];
+        p.shift[c] = (0.5 - kMean[c]) / kStd[c];
+      }
+      return p;
+    }
+    case VggInput::imagenet_keras:  // BGR: 127.5 (x + 1) - mean
+      return {true, {127.5, 127.5, 127.5}, {127.5 - 103.939, 127.5 - 116.779, 127.5 - 123.68}};
+  }
+  fail(
+      "VggFeatures: got the input convention 'imagenet', which depends on the weight file, give "
+      "imagenet-torchvision "
+      "or imagenet-keras, or make the network together with its file");
 }
 
 }  // namespace
@@ -89,15 +112,20 @@ std::vector<VggConv> vgg_convs(const VggOptions& options) {
 
 VggFeatures::VggFeatures(Context& context, VggOptions options)
     : Module(context), options_(std::move(options)), table_(vgg_convs(options_)) {
-  check(options_.input != VggInput::imagenet,
-        "VggFeatures: got the input convention 'imagenet', which depends on the weight file, give "
-        "imagenet-torchvision "
-        "or imagenet-keras, or make the network together with its file");
+  const Preparation preparation = preparation_for(options_.input);
+  bgr_ = preparation.bgr;
+  if (options_.input != VggInput::as_is) {
+    scale_ = Tensor::from_host(context, {3}, preparation.scale);
+    shift_ = Tensor::from_host(context, {3}, preparation.shift);
+  }
   for (const VggConv& conv : table_) {
-    convs_.push_back(std::make_unique<Conv2d>(context, Conv2dConfig{.in_channels = conv.in_channels,
-                                                                    .out_channels = conv.out_channels,
-                                                                    .kernel = 3,
-                                                                    .padding = Padding2d::all(1)}));
+    const bool last = conv.name == table_.back().name;
+    convs_.push_back(std::make_unique<Conv2d>(
+        context, Conv2dConfig{.in_channels = conv.in_channels,
+                              .out_channels = conv.out_channels,
+                              .kernel = 3,
+                              .padding = Padding2d::all(1),
+                              .epilogue = last && !options_.after_relu ? Epilogue{} : kReLU}));
     register_child(conv.name, *convs_.back());
   }
   set_requires_grad(false);
@@ -110,26 +138,10 @@ std::string VggFeatures::details() const {
 }
 
 Tensor VggFeatures::prepare(const Tensor& image) const {
-  switch (options_.input) {
-    case VggInput::as_is:
-    case VggInput::imagenet: return image;
-    case VggInput::imagenet_torchvision: {  // ((x + 1) / 2 - mean) / std
-      constexpr std::array<double, 3> kMean{0.485, 0.456, 0.406};
-      constexpr std::array<double, 3> kStd{0.229, 0.224, 0.225};
-      std::array<double, 3> scale{};
-      std::array<double, 3> shift{};
-      for (std::size_t c = 0; c < 3; ++c) {
-        scale[c] = 0.5 / kStd[c];
-        shift[c] = (0.5 - kMean[c]) / kStd[c];
-      }
-      return scale_channels(image, scale, shift);
-    }
-    case VggInput::imagenet_keras: {  // BGR: 127.5 (x + 1) - mean
-      const Tensor bgr = concat({slice(image, 3, 2, 3), slice(image, 3, 1, 2), slice(image, 3, 0, 1)}, 3);
-      return scale_channels(bgr, {127.5, 127.5, 127.5}, {127.5 - 103.939, 127.5 - 116.779, 127.5 - 123.68});
-    }
-  }
-  fail("VGG input: got a value outside the enumeration, use one of its names");
+  if (!scale_.defined()) return image;
+  const Tensor x =
+      bgr_ ? concat({slice(image, 3, 2, 3), slice(image, 3, 1, 2), slice(image, 3, 0, 1)}, 3) : image;
+  return x * cast(scale_, x.dtype()) + cast(shift_, x.dtype());
 }
 
 Tensor VggFeatures::forward(const Tensor& image) {
@@ -139,13 +151,12 @@ Tensor VggFeatures::forward(const Tensor& image) {
   check(std::min(image.dim(1), image.dim(2)) >= minimum, "VggFeatures: got images of ", image.dim(1), "x",
         image.dim(2), ", nothing is left of them at ", table_.back().name, ", give at least ", minimum, "x",
         minimum);
-  Tensor x = prepare(image);
+  Tensor x = to_compute_type(prepare(image));
   for (std::size_t i = 0; i < convs_.size(); ++i) {
     if (i > 0 && table_[i].block != table_[i - 1].block) x = max_pool2d(x, 2, 2);
     x = (*convs_[i])(x);
-    if (i + 1 < convs_.size() || options_.after_relu) x = relu(x);
   }
-  return x;
+  return cast(x, image.dtype());
 }
 
 }  // namespace dg

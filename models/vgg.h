@@ -74,6 +74,8 @@ class VggFeatures final : public Module {
 
   VggOptions options_;
   std::vector<VggConv> table_;
+  bool bgr_ = false;
+  Tensor scale_, shift_;  // of the input convention, float64 (3); undefined for as_is
   std::vector<std::unique_ptr<Conv2d>> convs_;
 };
 

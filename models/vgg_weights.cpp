@@ -72,6 +72,7 @@ std::string joined(const std::vector<std::string>& items) {
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::vector<std::string> extents;
+  extents.reserve(shape.size());
   for (const std::int64_t extent : shape) extents.push_back(std::to_string(extent));
   return "(" + joined(extents) + ")";
 }

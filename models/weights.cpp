@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "data/safetensors.h"
+#include "data/torch_file.h"
 #include "kernels/check.h"
 #include "layers/state.h"
+#include "models/foreign_weights.h"
 
 namespace dg {
 
@@ -20,6 +22,7 @@ namespace {
 constexpr std::string_view kFormat = "deblurgan";
 constexpr std::string_view kGeneratorPrefix = "generator.";
 constexpr std::string_view kEmaPrefix = "ema.";
+constexpr std::string_view kTorchEmaRoot = "params_ema";
 
 bool has_prefix(const SafeTensorsFile& file, std::string_view prefix) {
   return std::any_of(file.entries().begin(), file.entries().end(),
@@ -107,31 +110,83 @@ GeneratorOptions options_of(const SafeTensorsFile& file, const std::string& pres
   }
 }
 
+// The network that the file needs, used as the caller wants it.
+GeneratorOptions with_choices(GeneratorOptions options, const LoadOptions& choices) {
+  options.dropout_at_test = choices.dropout_at_test;
+  options.learn_residual = options.learn_residual && choices.learn_residual;
+  return options;
+}
+
 // A few bytes of metadata must not make us allocate hundreds of gigabytes: a network that large is only built
 // if the file could hold its residual blocks (two levels down, 4 ngf channels, 3x3) and its second level.
-void check_plausible(const SafeTensorsFile& file, const GeneratorOptions& options) {
+void check_plausible(double held, const GeneratorOptions& options) {
   constexpr double kHarmless = 1e8;  // values
   const bool has_blocks = find_preset(options.preset).family != GeneratorFamily::unet;
   const double blocks = has_blocks ? static_cast<double>(options.blocks) : 0.0;
   const double expected = static_cast<double>(options.ngf * options.ngf) * (18.0 + 144.0 * blocks);
-  double held = 0.0;
-  for (const SafeTensorEntry& entry : file.entries()) held += static_cast<double>(entry.numel());
   check(expected <= std::max(held, kHarmless), "holds ", held, " values, but preset '", options.preset,
-        "' with ngf ", options.ngf, " and ", options.blocks, " blocks has more than ", expected, "; ",
-        advice(file));
+        "' with ngf ", options.ngf, " and ", options.blocks, " blocks has more than ", expected,
+        "; the file is damaged or its metadata is wrong: give other weights");
 }
 
-std::unique_ptr<Module> build(Context& context, const SafeTensorsFile& file,
+// `held`: values in the file.
+std::unique_ptr<Module> build(Context& context, const std::string& path, double held,
                               const GeneratorOptions& options) {
   const PhiloxState state = context.random().state();
   try {
-    check_plausible(file, options);
+    check_plausible(held, options);
     std::unique_ptr<Module> network = make_generator(context, options);
     context.random().set_state(state);  // the first weights are overwritten: nobody needs their numbers
     return network;
   } catch (const Error& error) {
-    fail(file.path().string(), ": ", error.what());
+    fail(path, ": ", error.what());
   }
+}
+
+LoadedGenerator load_native(Context& context, const std::filesystem::path& path, const LoadOptions& options) {
+  const SafeTensorsFile file(path);
+  LoadedGenerator result;
+  result.options = with_choices(options_of(file, options.preset), options);
+  result.metadata = file.metadata();
+  const std::string_view prefix = generator_prefix(file, options);
+  result.from_checkpoint = !prefix.empty();
+  result.from_ema = prefix == kEmaPrefix;
+  double held = 0.0;
+  for (const SafeTensorEntry& entry : file.entries()) held += static_cast<double>(entry.numel());
+  result.network = build(context, path.string(), held, result.options);
+  load(file, *result.network, prefix);
+  return result;
+}
+
+// ---- files of PyTorch ----
+
+TorchFile read_torch(const std::filesystem::path& path, const LoadOptions& options) {
+  TorchFile file = read_torch_file(path, {.use_ema = options.use_ema});
+  for (const TorchTensor& tensor : file.tensors) check_finite(path.string(), tensor.name, tensor.values);
+  return file;
+}
+
+void load_torch(const TorchFile& file, const std::string& path, Module& module) {
+  const NoGrad no_grad(module.context());
+  const StateMismatch mismatch = load_state(module, state_from_torch(module, file.tensors, path));
+  check(mismatch.empty(), path, ": these weights do not fit the network (", module.kind(),
+        "): ", to_string(mismatch), "; give weights of this network");
+}
+
+LoadedGenerator load_torch_generator(Context& context, const std::filesystem::path& path,
+                                     const LoadOptions& options) {
+  const TorchFile file = read_torch(path, options);
+  LoadedGenerator result;
+  result.options = with_choices(options.preset.empty() ? recognise_generator(file.tensors, path.string())
+                                                       : find_preset(options.preset).generator,
+                                options);
+  result.from_ema = file.root == kTorchEmaRoot;
+  result.from_checkpoint = result.from_ema;  // those files have "params" beside them
+  double held = 0.0;
+  for (const TorchTensor& tensor : file.tensors) held += static_cast<double>(tensor.values.size());
+  result.network = build(context, path.string(), held, result.options);
+  load_torch(file, path.string(), *result.network);
+  return result;
 }
 
 }  // namespace
@@ -159,22 +214,15 @@ void save_weights(const std::filesystem::path& path, const Module& module, const
 Metadata read_metadata(const std::filesystem::path& path) { return SafeTensorsFile(path).metadata(); }
 
 void load_weights(const std::filesystem::path& path, Module& module, const LoadOptions& options) {
+  if (looks_like_torch_file(path)) return load_torch(read_torch(path, options), path.string(), module);
   const SafeTensorsFile file(path);
   load(file, module, generator_prefix(file, options));
 }
 
 LoadedGenerator load_generator(Context& context, const std::filesystem::path& path,
                                const LoadOptions& options) {
-  const SafeTensorsFile file(path);
-  LoadedGenerator result;
-  result.options = options_of(file, options.preset);
-  result.options.dropout_at_test = options.dropout_at_test;
-  result.metadata = file.metadata();
-  const std::string_view prefix = generator_prefix(file, options);
-  result.from_checkpoint = !prefix.empty();
-  result.from_ema = prefix == kEmaPrefix;
-  result.network = build(context, file, result.options);
-  load(file, *result.network, prefix);
+  LoadedGenerator result = looks_like_torch_file(path) ? load_torch_generator(context, path, options)
+                                                       : load_native(context, path, options);
   result.network->eval();
   return result;
 }

@@ -4,6 +4,9 @@
 //   tensors    the names of Module::state(), parameters before buffers: "head.conv.weight", ...
 // Checkpoints of a training have the same metadata; their generator's tensors are called "generator.<name>",
 // and its averages, where there are any, "ema.<name>".
+//
+// Files of PyTorch are read as well: state_dicts as torch.save writes them (data/torch_file.h), whose network
+// is recognised by its layers (models/foreign_weights.h). The content decides, not the file's name.
 #pragma once
 
 #include <filesystem>
@@ -28,26 +31,31 @@ void save_weights(const std::filesystem::path& path, const Module& module, const
 Metadata read_metadata(const std::filesystem::path& path);
 
 struct LoadOptions {
-  bool use_ema = true;      // of a checkpoint: the averages where there are any, else the last step's weights
-  std::string preset = {};  // instead of the file's own options; for files that other programs wrote
+  // Of a checkpoint (PyTorch: of a file with params_ema): the averages, else the last step's weights.
+  bool use_ema = true;
+  std::string preset = {};       // instead of the file's own options; for files that other programs wrote
   bool dropout_at_test = false;  // GeneratorOptions::dropout_at_test
+  // false: the network's output is the picture itself, whatever the file says (PyTorch's say nothing).
+  bool learn_residual = true;
 };
 
 // Overwrites all parameters and buffers. Strict: throws Error, with what is missing, unexpected or of another
 // shape, unless names and shapes agree; then nothing has been written. Throws Error for values that are not
-// finite. A checkpoint gives its generator's weights. Metadata is not needed.
+// finite. A checkpoint gives its generator's weights. Metadata is not needed. A file of PyTorch may also hold
+// the weights of a PatchDiscriminator.
 void load_weights(const std::filesystem::path& path, Module& module, const LoadOptions& options = {});
 
 struct LoadedGenerator {
   GeneratorOptions options;
   std::unique_ptr<Module> network;  // in eval mode
-  Metadata metadata;                // of the file
+  Metadata metadata;                // of the file; PyTorch's have none
   bool from_checkpoint = false;
   bool from_ema = false;
 };
 
-// The network that the metadata describes, with its weights. Throws Error for a file that deblurgan did not
-// write, unless a preset is named; for one that a newer deblurgan wrote; and as load_weights.
+// The network that the metadata describes, or that a file of PyTorch fits, with its weights. Throws Error for
+// a safetensors file that deblurgan did not write, unless a preset is named; for one that a newer deblurgan
+// wrote; for a file of PyTorch that fits no preset; and as load_weights.
 LoadedGenerator load_generator(Context& context, const std::filesystem::path& path,
                                const LoadOptions& options = {});
 

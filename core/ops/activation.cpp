@@ -40,6 +40,15 @@ Tensor sigmoid_grad(const Tensor& grad, const Tensor& y) {
 
 }  // namespace
 
+Tensor activation_grad(const Epilogue& epilogue, const Tensor& grad, const Tensor& y) {
+  switch (epilogue.activation) {
+    case Activation::none: return grad;
+    case Activation::leaky_relu: return leaky_relu_grad(grad, y, epilogue.slope);
+    case Activation::tanh: return tanh_grad(grad, y);
+  }
+  fail("activation: got the value ", static_cast<int>(epilogue.activation), " outside the enumeration");
+}
+
 Tensor leaky_relu(const Tensor& x, double slope) {
   check_defined("leaky_relu", x);
   check(slope >= 0.0, "leaky_relu: slope is ", slope, ", expected 0 or more");

@@ -46,4 +46,7 @@ inline Tensor apply(BinaryOp op, const Tensor& p, const Tensor& q, double a = 0.
   return y;
 }
 
+// The gradient of an activation from that of its result `y`; differentiable in grad, and for tanh in y.
+Tensor activation_grad(const Epilogue& epilogue, const Tensor& grad, const Tensor& y);
+
 }  // namespace dg

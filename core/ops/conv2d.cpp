@@ -63,7 +63,8 @@ Tensor grad_input(std::string_view op, const Tensor& grad_output, const Tensor& 
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options) {
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options,
+              Epilogue epilogue) {
   check_image("conv2d", x);
   check_weight("conv2d", weight);
   check_operands("conv2d", x, weight);
@@ -72,17 +73,18 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dO
         " expects C=", s.c);
   check_bias("conv2d", x, bias, s.k);
   Tensor y = Tensor::empty(x.context(), {s.n, s.p(), s.q(), s.k}, x.dtype());
-  x.backend().conv2d(x.array(), weight.array(), bias.array(), y.mutable_array(), s);
-  return record("conv2d", std::move(y), {x, weight, bias},
-                [x, weight, options, k = s.k](const BackwardCall& call) {
-                  std::vector<Tensor> out(3);
-                  if (call.needed[0])
-                    out[0] = conv2d_grad_input(call.grad, weight, x.dim(1), x.dim(2), options);
-                  if (call.needed[1])
-                    out[1] = conv2d_grad_weight(x, call.grad, weight.dim(1), weight.dim(2), options);
-                  if (call.needed[2]) out[2] = bias_grad(call.grad, Shape{k});
-                  return out;
-                });
+  x.backend().conv2d(x.array(), weight.array(), bias.array(), y.mutable_array(), s, epilogue);
+  const auto gradients = [x, weight, options, epilogue, k = s.k](const BackwardCall& call) {
+    const Tensor dy = activation_grad(epilogue, call.grad, call.output);
+    std::vector<Tensor> out(3);
+    if (call.needed[0]) out[0] = conv2d_grad_input(dy, weight, x.dim(1), x.dim(2), options);
+    if (call.needed[1]) out[1] = conv2d_grad_weight(x, dy, weight.dim(1), weight.dim(2), options);
+    if (call.needed[2]) out[2] = bias_grad(dy, Shape{k});
+    return out;
+  };
+  return epilogue.activation == Activation::none
+             ? record("conv2d", std::move(y), {x, weight, bias}, gradients)
+             : record_saving_output("conv2d", std::move(y), {x, weight, bias}, gradients);
 }
 
 Tensor conv2d_grad_input(const Tensor& grad_output, const Tensor& weight, std::int64_t height,

@@ -107,4 +107,10 @@ Tensor cast(const Tensor& x, DType dtype) {
                 });
 }
 
+Tensor to_compute_type(const Tensor& x) {
+  check_defined("to_compute_type", x);
+  const bool narrow = x.dtype() == DType::float32 && x.context().precision() == Precision::bf16;
+  return narrow ? cast(x, DType::bfloat16) : x;
+}
+
 }  // namespace dg

@@ -66,7 +66,7 @@ bool huffman_tables_fit(Bytes segment) {
 
 // Follows the segments, so that an end marker inside of one (a thumbnail, a comment) does not count.
 std::string jpeg_damage(Bytes bytes) {
-  const std::string truncated = "the file ends before the end marker of the JPEG";
+  const char* const truncated = "the file ends before the end marker of the JPEG";
   std::size_t at = 2;
   while (at + 1 < bytes.size()) {
     const std::uint8_t marker = bytes[at + 1];
@@ -91,7 +91,7 @@ std::string jpeg_damage(Bytes bytes) {
 }
 
 std::string bmp_damage(Bytes bytes) {
-  const std::string truncated = "the file ends before the last row of the BMP";
+  const char* const truncated = "the file ends before the last row of the BMP";
   if (bytes.size() < 26) return truncated;
   const bool core = u32_le(bytes, 14) == 12;  // the OS/2 header with 16-bit sizes
   if (!core && bytes.size() < 34) return truncated;
@@ -110,20 +110,20 @@ std::string bmp_damage(Bytes bytes) {
 }
 
 std::string tga_damage(Bytes bytes) {
-  const std::string truncated = "the file ends before the last pixel of the TGA";
+  const char* const truncated = "the file ends before the last pixel of the TGA";
   if (bytes.size() < 18) return truncated;
   const std::size_t palette = bytes[1] == 0 ? 0 : u16_le(bytes, 5) * ((bytes[7] + 7U) / 8U);
   const std::size_t pixel = (bytes[16] + 7U) / 8U;
   std::size_t at = 18U + bytes[0] + palette;
   std::size_t left = static_cast<std::size_t>(u16_le(bytes, 12)) * u16_le(bytes, 14);
-  if (bytes[2] < 8) return at + left * pixel > bytes.size() ? truncated : std::string();
+  if (bytes[2] < 8) return at + left * pixel > bytes.size() ? std::string(truncated) : std::string();
   while (left > 0) {  // run-length packets: a count byte, then one pixel or `count` pixels
     if (at >= bytes.size()) return truncated;
     const std::size_t count = std::min<std::size_t>((bytes[at] & 0x7fU) + 1U, left);
     at += 1 + pixel * ((bytes[at] & 0x80U) != 0 ? 1 : count);
     left -= count;
   }
-  return at > bytes.size() ? truncated : std::string();
+  return at > bytes.size() ? std::string(truncated) : std::string();
 }
 
 }  // namespace

@@ -50,9 +50,17 @@ class CpuBackend final : public Backend {
   void matmul(ConstArray a, ConstArray b, Array y, const MatmulShape& shape) override {
     plain_ ? cpu::matmul_reference(a, b, y, shape) : cpu::matmul(machine_, a, b, y, shape);
   }
-  void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape) override {
+  void conv2d(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape,
+              const Epilogue& epilogue) override {
     plain_ ? cpu::conv2d_reference(x, weight, bias, y, shape)
            : cpu::conv2d(machine_, x, weight, bias, y, shape);
+    if (epilogue.activation == Activation::none) return;
+    const UnaryOp op = epilogue.activation == Activation::tanh ? UnaryOp::tanh : UnaryOp::leaky_relu;
+    cpu::unary(machine_, op, y, y, shape.output_numel(), epilogue.slope, 0.0);
+  }
+  std::string conv2d_algorithm(ConvPass /*pass*/, DType /*dtype*/,
+                               const Conv2dShape& /*shape*/) const override {
+    return plain_ ? "reference" : "direct";
   }
   void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                          const Conv2dShape& shape) override {
@@ -86,14 +94,15 @@ class CpuBackend final : public Backend {
     cpu::max_pool2d_gather(machine_, x, indices, y, shape);
   }
 
-  void norm(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance, double eps,
-            const NormShape& shape) override {
-    plain_ ? cpu::norm_reference(x, gamma, beta, y, mean, variance, eps, shape)
-           : cpu::norm(machine_, x, gamma, beta, y, mean, variance, eps, shape);
+  void norm(ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y, Array mean,
+            Array variance, double eps, const NormShape& shape, const Epilogue& epilogue) override {
+    plain_ ? cpu::norm_reference(x, gamma, beta, residual, y, mean, variance, eps, shape, epilogue)
+           : cpu::norm(machine_, x, gamma, beta, residual, y, mean, variance, eps, shape, epilogue);
   }
   void norm_grad(ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance, ConstArray gamma,
-                 Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape) override {
-    cpu::norm_grad(machine_, dy, x, mean, variance, gamma, dx, dgamma, dbeta, eps, shape);
+                 ConstArray beta, Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape,
+                 const Epilogue& epilogue) override {
+    cpu::norm_grad(machine_, dy, x, mean, variance, gamma, beta, dx, dgamma, dbeta, eps, shape, epilogue);
   }
 
   void random_uniform(PhiloxState state, Array y, std::int64_t n) override {

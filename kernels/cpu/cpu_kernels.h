@@ -55,12 +55,13 @@ void max_pool2d_gather(Machine& m, ConstArray x, const std::int32_t* indices, Ar
                        const Pool2dShape& shape);
 
 // norm.cpp
-void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance,
-          double eps, const NormShape& shape);
-void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, Array y, Array mean, Array variance,
-                    double eps, const NormShape& shape);
+void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y,
+          Array mean, Array variance, double eps, const NormShape& shape, const Epilogue& epilogue);
+void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y, Array mean,
+                    Array variance, double eps, const NormShape& shape, const Epilogue& epilogue);
 void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance,
-               ConstArray gamma, Array dx, Array dgamma, Array dbeta, double eps, const NormShape& shape);
+               ConstArray gamma, ConstArray beta, Array dx, Array dgamma, Array dbeta, double eps,
+               const NormShape& shape, const Epilogue& epilogue);
 
 // random.cpp
 void random_uniform(Machine& m, PhiloxState state, Array y, std::int64_t n);

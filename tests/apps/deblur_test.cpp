@@ -13,11 +13,13 @@
 #include "models/presets.h"
 #include "models/weights.h"
 #include "tests/apps/program.h"
+#include "tests/models/tiny_network.h"
 
 using namespace dg;
 using dg::test::ProgramResult;
 using dg::test::read_text;
 using dg::test::TempFolder;
+using dg::test::tiny_generator;
 using dg::test::write_text;
 
 namespace fs = std::filesystem;
@@ -26,20 +28,13 @@ namespace {
 
 constexpr int kStep = 16;
 
-GeneratorOptions tiny() {
-  GeneratorOptions options = find_preset("small").generator;
-  options.ngf = 2;
-  options.blocks = 1;
-  return options;
-}
-
 void save_brightening_weights(const fs::path& path, int levels = kStep) {
   Context context({.threads = 1});
-  const auto network = make_generator(context, tiny());
+  const auto network = make_generator(context, tiny_generator());
   for (NamedTensor& entry : network->state()) {
     entry.tensor.fill_(entry.name == "tail.conv.bias" ? std::atanh(2.0 * levels / 255.0) : 0.0);
   }
-  save_weights(path, *network, to_metadata(tiny()));
+  save_weights(path, *network, to_metadata(tiny_generator()));
 }
 
 Image picture(std::int64_t width, std::int64_t height, int channels, int bit_depth = 8) {

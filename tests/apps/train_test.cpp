@@ -5,7 +5,9 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "data/image_io.h"
 #include "data/safetensors.h"
 #include "tests/apps/program.h"
 #include "tests/data/dataset_fixture.h"
@@ -55,6 +57,19 @@ void put_pairs(const DatasetFolder& folder, const std::string& root, std::uint64
     folder.picture(root + "/A/" + name, i, 40, 36);
     folder.picture(root + "/B/" + name, 100 + i, 40, 36);
   }
+}
+
+// Rewrites width and height in the frame header (marker FF C0: length, bits, height, width). Memory for the pixels is asked
+// for before any is looked for.
+void set_jpeg_size(const fs::path& path, int size) {
+  std::string bytes = read_text(path);
+  const std::size_t frame = bytes.find("\xff\xc0");
+  REQUIRE(frame != std::string::npos);
+  for (const std::size_t at : {frame + 5, frame + 7}) {
+    bytes[at] = static_cast<char>(size / 256);
+    bytes[at + 1] = static_cast<char>(size % 256);
+  }
+  write_text(path, bytes);
 }
 
 }  // namespace
@@ -194,6 +209,7 @@ TEST_CASE("train: the old programs' command line") {
   INFO(result.err);
   REQUIRE(result.code == 0);
   const nlohmann::json c = config_of(folder, "runs/first");
+  const std::string photos = (fs::canonical(folder.path()) / "photos").string();
   const nlohmann::json expected = {{"preset", "resnet_6blocks"},
                                    {"blocks", 6},
                                    {"ngf", 4},
@@ -218,7 +234,7 @@ TEST_CASE("train: the old programs' command line") {
                                    {"log_every", 1},
                                    {"checkpoint_every", 2},
                                    {"norm", "instance"},
-                                   {"data", {{{"path", "photos"}, {"weight", 1.0}}}}};
+                                   {"data", {{{"path", photos}, {"weight", 1.0}}}}};
   for (const auto& [key, value] : expected.items()) {
     INFO(key);
     CHECK(c.at(key) == value);
@@ -261,6 +277,54 @@ TEST_CASE("train: a run leaves what its folder promises, and its config.json sta
 
   check_error(train(folder, kTinyScenes + "--steps 1 --out second"), 1,
               {"second", "already holds a run", "--resume"});
+}
+
+TEST_CASE("train: a run is resumed from any working directory") {
+  const DatasetFolder folder;
+  put_pairs(folder, "photos");
+  const std::string run = kTiny + "--data photos:1 --validate-every 0 --adversarial-weight 0 --quiet ";
+  const std::string last = "checkpoints/step-00000002.safetensors";
+  REQUIRE(train(folder, run + "--steps 2 --out whole").code == 0);
+  REQUIRE(train(folder, run + "--steps 1 --schedule constant --out runs/parts").code == 0);
+  REQUIRE(train(folder, run + "--steps 2 --schedule constant --out constant").code == 0);
+  const ProgramResult resumed = train(folder, "--resume parts --steps 2 --quiet", "cd runs && ");
+  INFO(resumed.err);
+  CHECK(resumed.code == 0);
+  CHECK((read_text(folder / "runs/parts" / last) == read_text(folder / "constant" / last)));
+  CHECK_THAT(read_text(folder / "runs/parts/command.txt"), Catch::Contains("--data photos:1"));
+}
+
+TEST_CASE("train: a second process is kept out of a run folder, and a killed one leaves it free") {
+  const TempFolder folder;
+  // The second process comes when the first has saved something; then the first is killed.
+  const ProgramResult second =
+      run_in(folder, "'" DG_TRAIN_PROGRAM "' " + kTinyScenes +
+                         "--steps 100000 --quiet --out run & first=$!; "
+                         "until [ -e run/generator.safetensors ] || ! kill -0 $first; do sleep 0.02; done; "
+                         "'" DG_TRAIN_PROGRAM
+                         "' --resume run --steps 1; code=$?; "
+                         "kill -KILL $first; { wait $first; } 2>/dev/null; printf %s $first; exit $code");
+  check_error(second, 1, {("run: process " + second.out + " is at work in this folder").c_str()});
+  const ProgramResult third = train(folder, "--resume run --steps 1 --quiet");
+  INFO(third.err);
+  CHECK(third.code == 0);
+}
+
+TEST_CASE("train: where memory runs out, the picture or the batch is named") {
+  const TempFolder folder;
+  const std::string limit = "ulimit -v 300000; ";  // kB; the program itself needs about a tenth of it
+  check_error(
+      train(folder,
+            "--preset small --workers 0 --threads 1 --data procedural --validate-every 0 --batch-size 1 "
+            "--crop-size 8192 --out run",
+            limit),
+      1, {"batch 0", "1 examples of 8192x8192 pixels", "procedural", "smaller crops or batches"});
+  fs::create_directories(folder / "photos");
+  write_image(folder / "photos/huge.jpg", Image{8, 8, 3, 8, std::vector<std::uint16_t>(192, 100)});
+  set_jpeg_size(folder / "photos/huge.jpg", 16384);
+  const ProgramResult checked = train(folder, kTiny + "--check-data --data photos", limit);
+  CHECK(checked.code == 1);
+  CHECK_THAT(checked.out, Catch::Contains("photos/huge.jpg: not enough memory for its 16384x16384 pixels"));
 }
 
 TEST_CASE("train: --quiet is silent, and --summary prints both networks") {

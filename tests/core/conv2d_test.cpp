@@ -76,6 +76,19 @@ TEST_CASE("conv2d: the gradients are ops with derivatives of their own") {
       {leaf(ctx, {1, 5, 4, 3}), leaf(ctx, {1, 3, 3, 2})});
 }
 
+TEST_CASE("conv2d with an activation: first and second derivatives, and the same as an op of its own") {
+  Context ctx({.seed = 8});
+  for (const Epilogue epilogue : {Epilogue{Activation::leaky_relu, 0.2}, Epilogue{Activation::tanh, 0.0}}) {
+    const std::vector<Tensor> in{leaf(ctx, {1, 4, 5, 2}), leaf(ctx, {3, 3, 3, 2}), leaf(ctx, {3})};
+    check_derivatives(
+        [&](const std::vector<Tensor>& i) { return conv2d(i[0], i[1], i[2], {.stride_w = 2}, epilogue); }, in,
+        1e-6);
+    const Tensor plain = conv2d(in[0], in[1], in[2], {.stride_w = 2});
+    const Tensor composed = epilogue.activation == Activation::tanh ? tanh(plain) : leaky_relu(plain, 0.2);
+    CHECK(conv2d(in[0], in[1], in[2], {.stride_w = 2}, epilogue).to_doubles() == composed.to_doubles());
+  }
+}
+
 TEST_CASE("conv2d: operands that do not fit are named") {
   Context ctx;
   const Tensor x = Tensor::zeros(ctx, {1, 8, 8, 4});

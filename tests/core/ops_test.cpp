@@ -124,7 +124,7 @@ TEST_CASE("padding, resampling and pooling: derivatives") {
 TEST_CASE("instance_norm: each plane gets mean 0 and variance 1") {
   Context ctx;
   const Tensor x = f64(ctx, {1, 1, 2, 2}, {1, 10, 3, 30});
-  const auto y = instance_norm(x, {}, {}, 0.0).to_doubles();
+  const auto y = instance_norm(x, {}, {}, {.eps = 0.0}).to_doubles();
   CHECK(y[0] == Approx(-1));
   CHECK(y[1] == Approx(-1));
   CHECK(y[2] == Approx(1));
@@ -150,6 +150,24 @@ TEST_CASE("norms: first and second derivatives") {
   }
   check_derivatives([](In i) { return instance_norm(i[0], {}, {}); }, {leaf(ctx, {2, 3, 3, 2})}, 1e-6);
   check_derivatives([](In i) { return batch_norm(i[0], {}, {}).output; }, {leaf(ctx, {5, 2})}, 1e-6);
+}
+
+TEST_CASE(
+    "norms with activation and residual: first and second derivatives, and the same as ops of their own") {
+  Context ctx({.seed = 26});
+  for (const double slope : {0.0, 0.2}) {
+    const NormOptions options{.epilogue = {Activation::leaky_relu, slope}};
+    const std::vector<Tensor> in{leaf(ctx, {2, 3, 4, 3}), leaf(ctx, {3}), leaf(ctx, {3}),
+                                 leaf(ctx, {2, 3, 4, 3})};
+    check_derivatives([&](In i) { return instance_norm(i[0], i[1], i[2], options, i[3]); }, in, 1e-6);
+    check_derivatives([&](In i) { return batch_norm(i[0], {}, {}, options, i[3]).output; }, in, 1e-6);
+    const auto fused = instance_norm(in[0], in[1], in[2], options, in[3]).to_doubles();
+    const auto composed = (leaky_relu(instance_norm(in[0], in[1], in[2]), slope) + in[3]).to_doubles();
+    for (std::size_t i = 0; i < fused.size(); ++i) CHECK(fused[i] == Approx(composed[i]).margin(1e-12));
+  }
+  const Tensor x = leaf(ctx, {1, 2, 2, 1});
+  CHECK_THROWS_WITH(instance_norm(x, {}, {}, {.epilogue = {Activation::tanh, 0.0}}),
+                    Catch::Contains("leaky_relu"));
 }
 
 TEST_CASE("norms: the fused gradient equals the composed one") {

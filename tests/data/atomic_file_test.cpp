@@ -2,7 +2,7 @@
 #include "data/atomic_file.h"
 
 #include <catch2/catch.hpp>
-#include <signal.h>
+#include <csignal>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <sys/stat.h>

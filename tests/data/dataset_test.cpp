@@ -281,7 +281,7 @@ TEST_CASE("data set: the cache's limit changes nothing but speed") {
   DatasetFolder folder;
   for (int i = 0; i < 4; ++i) {
     folder.picture("A/" + std::to_string(i) + ".png", static_cast<std::uint64_t>(i));
-    folder.picture("B/" + std::to_string(i) + ".png", static_cast<std::uint64_t>(i + 10));
+    folder.picture("B/" + std::to_string(i) + ".png", static_cast<std::uint64_t>(i) + 10);
   }
   DatasetOptions none;
   none.cache_bytes = 0;

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <new>
+#include <string>
 #include <thread>
 
 #include "data/dataset.h"
@@ -149,6 +151,27 @@ TEST_CASE("loader: a worker's error comes out of next(), then the loader goes on
     }
     CHECK(failures == 2);  // once in each of two epochs
   }
+}
+
+TEST_CASE("loader: where memory runs out, the batch, its data and what to do are named", "[threads]") {
+  class Hungry final : public PairSource {
+   public:
+    std::int64_t size() const override { return 2; }
+    std::string describe() const override { return "photos of 9000x6000"; }
+    Sample load(std::int64_t, RandomStream&, const CropRequest&) const override { throw std::bad_alloc(); }
+  };
+  const Hungry source;
+  for (const int workers : {0, 2}) {
+    BatchLoader loader(source, small_options(workers), 5);
+    CHECK_THROWS_WITH(loader.next(),
+                      "loader: not enough memory for batch 5 (3 examples of 4x4 pixels; photos of "
+                      "9000x6000) with " +
+                          std::to_string(workers) +
+                          " workers; use smaller crops or batches, or fewer workers");
+  }
+  LoaderOptions whole = small_options(0);
+  whole.augment.preprocess = Preprocess::none;
+  CHECK_THROWS_WITH(BatchLoader(source, whole).next(), Contains("batch 0 (3 whole pictures; "));
 }
 
 TEST_CASE("loader: it can be dropped at any time, and does not run ahead without bound") {

@@ -1,11 +1,11 @@
 // A fresh folder for one test, removed at its end.
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <span>
-#include <stdlib.h>
 #include <string>
 #include <vector>
 

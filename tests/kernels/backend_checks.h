@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -11,12 +12,39 @@
 
 namespace dg::test {
 
-// Backends whose results are compared with the reference loops: the same kernels on one and on several threads.
-inline std::vector<std::unique_ptr<Backend>> fast_backends() {
-  std::vector<std::unique_ptr<Backend>> out;
-  out.push_back(make_cpu_backend(1));
-  out.push_back(make_cpu_backend(3));
-  return out;
+// Whether the device cuda can be used here. Said once, so that a run without a GPU is not taken for one with it.
+inline bool has_gpu() {
+  static const bool found = [] {
+    try {
+      const auto backend = make_cuda_backend();
+      std::fprintf(stderr, "tests: also on %s\n", backend->description().c_str());
+      return true;
+    } catch (const Error& error) {
+      std::fprintf(stderr, "tests: not on a GPU: %s\n", error.what());
+      return false;
+    }
+  }();
+  return found;
+}
+
+// Schedules of the emulated GPU that each comparison runs under.
+constexpr std::uint64_t kEmulatorSeeds = 8;
+
+// Every backend that this build and machine have, to be compared with the reference loops: the CPU on one and on several
+// threads, the emulated GPU under several schedules, and a GPU where there is one. Made once: threads and devices are
+// dear, and kernels that leave something behind should meet the next one.
+inline const std::vector<std::unique_ptr<Backend>>& fast_backends() {
+  static const auto all = [] {
+    std::vector<std::unique_ptr<Backend>> out;
+    out.push_back(make_cpu_backend(1));
+    out.push_back(make_cpu_backend(3));
+    for (std::uint64_t seed = 1; has_cuda_emulator() && seed <= kEmulatorSeeds; ++seed) {
+      out.push_back(make_cuda_emulated_backend({.emulator_seed = seed}));
+    }
+    if (has_gpu()) out.push_back(make_cuda_backend());
+    return out;
+  }();
+  return all;
 }
 
 inline std::unique_ptr<Backend> reference_backend() { return make_cpu_backend(1, CpuKernels::reference); }
@@ -59,6 +87,37 @@ class DeviceArray {
   void* memory_ = nullptr;
 };
 
+// Memory of one backend with plain values: pixels, indices.
+template <typename T>
+class DeviceVector {
+ public:
+  DeviceVector(Backend& backend, const std::vector<T>& values)
+      : DeviceVector(backend, static_cast<std::int64_t>(values.size())) {
+    backend.copy(memory_, values.data(), bytes(), CopyDirection::host_to_device);
+  }
+  DeviceVector(Backend& backend, std::int64_t numel) : backend_(backend), numel_(numel) {
+    memory_ = static_cast<T*>(backend.allocate(bytes()));
+  }
+  DeviceVector(const DeviceVector&) = delete;
+  DeviceVector& operator=(const DeviceVector&) = delete;
+  ~DeviceVector() { backend_.deallocate(memory_, bytes()); }
+
+  T* data() const { return memory_; }
+  std::vector<T> values() const {
+    std::vector<T> out(static_cast<std::size_t>(numel_));
+    backend_.copy(out.data(), memory_, bytes(), CopyDirection::device_to_host);
+    backend_.synchronize();
+    return out;
+  }
+
+ private:
+  std::int64_t bytes() const { return numel_ * static_cast<std::int64_t>(sizeof(T)); }
+
+  Backend& backend_;
+  std::int64_t numel_;
+  T* memory_ = nullptr;
+};
+
 // Normal numbers, rounded to what `dtype` can hold, so that all backends start from the same values.
 inline std::vector<double> test_values(std::int64_t n, std::uint64_t seed, DType dtype = DType::float32) {
   auto backend = make_cpu_backend(1);
@@ -70,8 +129,9 @@ inline std::vector<double> test_values(std::int64_t n, std::uint64_t seed, DType
 // A kernel run: fills `output` of the given size on the given backend.
 using KernelRun = std::function<void(Backend& backend, DType dtype, Array output)>;
 
-// The largest |difference| / (largest |reference| value) over all fast backends. NaN counts as infinite.
-inline double worst_difference(DType dtype, std::int64_t output_numel, const KernelRun& run) {
+// The largest |difference| / (largest |reference| value) over the given backends. NaN counts as infinite.
+inline double worst_difference(DType dtype, std::int64_t output_numel, const KernelRun& run,
+                               const std::vector<std::unique_ptr<Backend>>& backends = fast_backends()) {
   auto reference = reference_backend();
   const DeviceArray expected(*reference, DType::float64, output_numel);
   run(*reference, DType::float64, expected.array());
@@ -79,7 +139,7 @@ inline double worst_difference(DType dtype, std::int64_t output_numel, const Ker
   double scale = 0.0;
   for (const double v : want) scale = std::max(scale, std::abs(v));
   double worst = 0.0;
-  for (auto& backend : fast_backends()) {
+  for (const auto& backend : backends) {
     const DeviceArray actual(*backend, dtype, output_numel);
     run(*backend, dtype, actual.array());
     const auto got = actual.values();

@@ -70,55 +70,56 @@ std::string describe(const Conv2dShape& s) {
          std::to_string(s.s) + ", image " + std::to_string(s.h) + "x" + std::to_string(s.w);
 }
 
-const DType kDTypes[] = {DType::float32, DType::bfloat16, DType::float64};
+// Calls check(shape, dtype) for every shape in every element type; a failure names both.
+template <typename Check>
+void for_each_case(Check check) {
+  for (const Conv2dShape& s : shapes()) {
+    for (const DType dtype : {DType::float32, DType::bfloat16, DType::float64}) {
+      INFO(describe(s) << ", " << name_of(dtype));
+      check(s, dtype);
+    }
+  }
+}
 
 }  // namespace
 
 TEST_CASE("conv2d kernels: forward equals the reference") {
-  for (const Conv2dShape& s : shapes()) {
-    for (const DType dtype : kDTypes) {
-      INFO(describe(s) << ", " << name_of(dtype));
-      const auto x = test_values(s.input_numel(), 1, dtype);
-      const auto w = test_values(s.weight_numel(), 2, dtype);
-      const auto bias = test_values(s.k, 3, dtype);
-      CHECK(worst_difference(dtype, s.output_numel(), [&](Backend& b, DType t, Array y) {
-              const DeviceArray dx(b, t, x), dw(b, t, w), db(b, t, bias);
-              b.conv2d(dx.array(), dw.array(), db.array(), y, s);
-            }) < tolerance(dtype));
-    }
-  }
+  for_each_case([](const Conv2dShape& s, DType dtype) {
+    const auto x = test_values(s.input_numel(), 1, dtype);
+    const auto w = test_values(s.weight_numel(), 2, dtype);
+    const auto bias = test_values(s.k, 3, dtype);
+    CHECK(worst_difference(dtype, s.output_numel(), [&](Backend& b, DType t, Array y) {
+            const DeviceArray dx(b, t, x), dw(b, t, w), db(b, t, bias);
+            b.conv2d(dx.array(), dw.array(), db.array(), y, s, {});
+          }) < tolerance(dtype));
+  });
 }
 
 TEST_CASE("conv2d kernels: grad_input equals the reference, with and without bias") {
-  for (const Conv2dShape& s : shapes()) {
-    for (const DType dtype : kDTypes) {
-      for (const bool with_bias : {false, true}) {
-        INFO(describe(s) << ", " << name_of(dtype) << ", bias " << with_bias);
-        const auto dy = test_values(s.output_numel(), 1, dtype);
-        const auto w = test_values(s.weight_numel(), 2, dtype);
-        const auto bias = test_values(s.c, 3, dtype);
-        CHECK(worst_difference(dtype, s.input_numel(), [&](Backend& b, DType t, Array dx) {
-                const DeviceArray grad(b, t, dy), weight(b, t, w), shift(b, t, bias);
-                b.conv2d_grad_input(grad.array(), weight.array(),
-                                    with_bias ? ConstArray(shift.array()) : ConstArray{}, dx, s);
-              }) < tolerance(dtype));
-      }
+  for_each_case([](const Conv2dShape& s, DType dtype) {
+    const auto dy = test_values(s.output_numel(), 1, dtype);
+    const auto w = test_values(s.weight_numel(), 2, dtype);
+    const auto bias = test_values(s.c, 3, dtype);
+    for (const bool with_bias : {false, true}) {
+      INFO("bias " << with_bias);
+      CHECK(worst_difference(dtype, s.input_numel(), [&](Backend& b, DType t, Array dx) {
+              const DeviceArray grad(b, t, dy), weight(b, t, w), shift(b, t, bias);
+              b.conv2d_grad_input(grad.array(), weight.array(),
+                                  with_bias ? ConstArray(shift.array()) : ConstArray{}, dx, s);
+            }) < tolerance(dtype));
     }
-  }
+  });
 }
 
 TEST_CASE("conv2d kernels: grad_weight equals the reference") {
-  for (const Conv2dShape& s : shapes()) {
-    for (const DType dtype : kDTypes) {
-      INFO(describe(s) << ", " << name_of(dtype));
-      const auto x = test_values(s.input_numel(), 1, dtype);
-      const auto dy = test_values(s.output_numel(), 2, dtype);
-      CHECK(worst_difference(dtype, s.weight_numel(), [&](Backend& b, DType t, Array dw) {
-              const DeviceArray in(b, t, x), grad(b, t, dy);
-              b.conv2d_grad_weight(in.array(), grad.array(), dw, s);
-            }) < tolerance(dtype));
-    }
-  }
+  for_each_case([](const Conv2dShape& s, DType dtype) {
+    const auto x = test_values(s.input_numel(), 1, dtype);
+    const auto dy = test_values(s.output_numel(), 2, dtype);
+    CHECK(worst_difference(dtype, s.weight_numel(), [&](Backend& b, DType t, Array dw) {
+            const DeviceArray in(b, t, x), grad(b, t, dy);
+            b.conv2d_grad_weight(in.array(), grad.array(), dw, s);
+          }) < tolerance(dtype));
+  });
 }
 
 TEST_CASE("conv2d kernels: grad_weight over many pixels keeps its accuracy") {
@@ -144,7 +145,7 @@ TEST_CASE("conv2d kernels: bit-equal for any number of threads") {
     const DeviceArray in(*b, DType::float32, x), grad(*b, DType::float32, dy), weight(*b, DType::float32, w);
     const DeviceArray y(*b, DType::float32, s.output_numel()), dx(*b, DType::float32, s.input_numel());
     const DeviceArray dw(*b, DType::float32, s.weight_numel());
-    b->conv2d(in.array(), weight.array(), {}, y.array(), s);
+    b->conv2d(in.array(), weight.array(), {}, y.array(), s, {});
     b->conv2d_grad_input(grad.array(), weight.array(), {}, dx.array(), s);
     b->conv2d_grad_weight(in.array(), grad.array(), dw.array(), s);
     auto all = y.values();

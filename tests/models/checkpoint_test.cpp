@@ -13,6 +13,7 @@
 #include "data/safetensors.h"
 #include "models/weights.h"
 #include "tests/data/temp_folder.h"
+#include "tests/models/tiny_network.h"
 
 using namespace dg;
 using dg::test::error_of;
@@ -22,9 +23,7 @@ using dg::test::TempFolder;
 namespace {
 
 GeneratorOptions tiny() {
-  GeneratorOptions options = find_preset("small").generator;
-  options.ngf = 2;
-  options.blocks = 1;
+  GeneratorOptions options = test::tiny_generator();
   options.norm = NormKind::batch;  // buffers, too
   return options;
 }
@@ -104,7 +103,7 @@ std::string error_of_loading(const std::filesystem::path& path, const GeneratorO
   Run run(9, options, with_ema);
   Run twin(9, options, with_ema);
   for (int i = 0; i < 3; ++i) run.step(), twin.step();
-  const std::string error = error_of([&] { load_checkpoint(path, run.state); });
+  std::string error = error_of([&] { load_checkpoint(path, run.state); });
   check_equal(run, twin);
   return error;
 }
@@ -171,9 +170,9 @@ TEST_CASE("checkpoint: another architecture is refused with the names that diffe
                                                          Catch::Contains("missing") &&
                                                          Catch::Contains("generator.blocks.1.conv1.weight"));
   GeneratorOptions wider = tiny();
-  wider.ngf = 3;
+  wider.ngf = 5;
   CHECK_THAT(error_of_loading(folder / "c", wider),
-             Catch::Contains("generator.head.conv.weight: got (2, 7, 7, 3), expected (3, 7, 7, 3)"));
+             Catch::Contains("generator.head.conv.weight: got (4, 7, 7, 3), expected (5, 7, 7, 3)"));
   CHECK_THAT(error_of_loading(folder / "c", tiny(), false),
              Catch::Contains("unexpected") && Catch::Contains("ema.head.conv.weight"));
 }

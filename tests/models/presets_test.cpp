@@ -7,6 +7,7 @@
 
 #include "core/ops.h"
 #include "tests/models/formula.h"
+#include "tests/models/tiny_network.h"
 
 using namespace dg;
 
@@ -120,9 +121,7 @@ TEST_CASE("presets: small starts as the identity") {
 }
 
 TEST_CASE("presets: dropout acts in training, and in eval mode only where asked for") {
-  GeneratorOptions options = find_preset("deblurgan").generator;
-  options.ngf = 4;
-  options.blocks = 1;
+  GeneratorOptions options = test::tiny_generator("deblurgan");
   for (const bool at_test : {false, true}) {
     Context context;
     options.dropout_at_test = at_test;

@@ -2,6 +2,7 @@
 #include "models/train_options.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <string>
@@ -62,6 +63,42 @@ TEST_CASE("train options: every kind of value survives") {
   CHECK(read.data.at(0).spec == o.data[0].spec);
   CHECK(read.data.at(0).weight == 0.25);
   CHECK(read.layout == DatasetLayout::sharp_only);
+}
+
+TEST_CASE("train options: wgan clips by default where nothing else bounds the scores") {
+  const auto clip_of = [](const char* preset, GanType type) {
+    TrainOptions o = train_options_for(find_preset(preset));
+    o.objective.gan_type = type;
+    return weight_clip_of(o);
+  };
+  CHECK(clip_of("small", GanType::wgan) == 0.01);
+  CHECK(clip_of("deblurgan", GanType::wgan) == 0.01);
+  CHECK(clip_of("keras", GanType::wgan) == 0.0);
+  for (const GanType type : {GanType::wgan_gp, GanType::lsgan, GanType::gan}) {
+    CHECK(clip_of("small", type) == 0.0);
+  }
+  // What is given counts, and the text form says what is in force.
+  TrainOptions o = valid();
+  o.objective.gan_type = GanType::wgan;
+  CHECK_THAT(to_json(o), Catch::Contains("\"weight_clip\": 0.01"));
+  o.weight_clip = 0.0;
+  CHECK(weight_clip_of(o) == 0.0);
+  CHECK(weight_clip_of(train_options_from_json(to_json(o), "c.json")) == 0.0);
+}
+
+TEST_CASE("train options: paths become absolute, the word procedural does not") {
+  TrainOptions o = valid();
+  o.data = {{"photos", 0.5}, {"procedural", 0.5}};
+  o.validation_data = {{"/held/out", 1.0}};
+  o.init_weights = "w.safetensors";
+  const TrainOptions absolute = with_absolute_paths(o);
+  const std::filesystem::path here = std::filesystem::current_path();
+  CHECK(absolute.data.at(0).spec == (here / "photos").string());
+  CHECK(absolute.data.at(0).weight == 0.5);
+  CHECK(absolute.data.at(1).spec == "procedural");
+  CHECK(absolute.validation_data.at(0).spec == "/held/out");
+  CHECK(absolute.init_weights == (here / "w.safetensors").string());
+  CHECK(absolute.vgg_weights.empty());
 }
 
 TEST_CASE("train options: a short file changes what it names, the preset decides the rest") {

@@ -11,13 +11,13 @@
 #include "models/checkpoint.h"
 #include "models/trainer.h"
 #include "tests/data/temp_folder.h"
+#include "tests/models/tiny_network.h"
 
 namespace dg::test {
 
 inline TrainOptions tiny_training(const char* preset = "small") {
   TrainOptions o = train_options_for(find_preset(preset));
-  o.generator.ngf = 4;
-  o.generator.blocks = 1;
+  o.generator = tiny_generator(preset);
   o.discriminator.ndf = 4;
   o.objective.content = ContentLoss::l1;
   if (o.discriminator.family == DiscriminatorFamily::patch) o.objective.gan_type = GanType::wgan_gp;

@@ -37,7 +37,7 @@ struct FinishedRun {
   TempFolder folder;
   std::string last;
 
-  explicit FinishedRun(TrainOptions options = tiny_training()) {
+  explicit FinishedRun(const TrainOptions& options = tiny_training()) {
     train(options, run());
     last = read_text(checkpoint_of(run(), kSteps));
   }

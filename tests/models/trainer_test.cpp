@@ -180,16 +180,29 @@ TEST_CASE("trainer: init_weights is where the generator and its averages start")
   CHECK_FALSE(std::filesystem::exists(folder / "third" / "config.json"));
 }
 
-TEST_CASE("trainer: weight_clip bounds the discriminator, and it alone") {
+TEST_CASE("trainer: weight_clip bounds the discriminator, and it alone; wgan has one unless told otherwise") {
   const TempFolder folder;
   TrainOptions options = tiny_training();
   options.objective.gan_type = GanType::wgan;
-  options.weight_clip = 0.01;
   options.steps = 2;
-  train(options, folder / "run");
-  const SafeTensorsFile file(checkpoint_of(folder / "run", 2));
-  CHECK(largest(file, "discriminator.") == 0.01F);
-  CHECK(largest(file, "generator.") > 0.01F);
+  const auto trained = [&](const char* name) {
+    std::vector<std::string> messages;
+    TrainerEvents events;
+    events.on_message = [&](const std::string& text) { messages.push_back(text); };
+    train(options, folder / name, events);
+    const bool warned = std::any_of(messages.begin(), messages.end(), [](const std::string& m) {
+      return m.starts_with("warning: wgan without --weight-clip");
+    });
+    CHECK(warned == (weight_clip_of(options) == 0.0));
+    return SafeTensorsFile(checkpoint_of(folder / name, 2));
+  };
+  const SafeTensorsFile usual = trained("usual");
+  CHECK(largest(usual, "discriminator.") == 0.01F);
+  CHECK(largest(usual, "generator.") > 0.01F);
+  options.weight_clip = 0.02;
+  CHECK(largest(trained("wider"), "discriminator.") == 0.02F);
+  options.weight_clip = 0.0;
+  CHECK(largest(trained("off"), "discriminator.") > 0.02F);
 }
 
 TEST_CASE("trainer: a run folder is used once") {
@@ -203,6 +216,20 @@ TEST_CASE("trainer: a run folder is used once") {
       Catch::Contains("already holds a run") && Catch::Contains("--resume " + (folder / "run").string()));
   CHECK(read_text(folder / "run" / "command.txt") == before);
   CHECK(before == "test\n");
+}
+
+TEST_CASE("trainer: a run folder serves one trainer at a time") {
+  const TempFolder folder;
+  TrainOptions options = tiny_training();
+  const auto first = Trainer::start(options, folder / "run", "first", {});
+  CHECK_THAT(error_of([&] { resume(folder / "run"); }),
+             Catch::StartsWith((folder / "run").string() + ": process ") && Catch::Contains("is at work"));
+  // Before there is a config.json, too: two processes that were started at the same moment.
+  std::filesystem::remove(folder / "run" / "config.json");
+  CHECK_THAT(error_of([&] { train(options, folder / "run"); }), Catch::Contains("is at work"));
+  CHECK_FALSE(std::filesystem::exists(folder / "run" / "config.json"));
+  CHECK(read_text(folder / "run" / "command.txt") == "first\n");
+  CHECK(first->run().finished);
 }
 
 TEST_CASE("trainer: the run folder cannot lie inside a file") {

@@ -7,8 +7,8 @@
 #include "data/dataset.h"
 #include "data/image_io.h"
 #include "data/metrics.h"
-#include "models/presets.h"
 #include "tests/data/temp_folder.h"
+#include "tests/models/tiny_network.h"
 
 using namespace dg;
 using dg::test::TempFolder;
@@ -21,11 +21,7 @@ struct Scene {
   std::unique_ptr<PairSource> pairs;
 
   Scene() {
-    GeneratorOptions options = find_preset("small").generator;
-    options.ngf = 2;
-    options.blocks = 1;
-    options.norm = NormKind::none;
-    generator = make_generator(context, options);
+    generator = make_generator(context, test::tiny_generator());
     for (NamedTensor& entry : generator->state()) entry.tensor.fill_(0.0);
     DatasetOptions procedural;
     procedural.split = Split::validation;

@@ -25,7 +25,7 @@ class VggFile {
   enum class Naming { keras, keras_paths, torchvision };
 
   VggFile(
-      Naming naming, const VggOptions& up_to, std::map<std::string, std::string> metadata = {},
+      Naming naming, const VggOptions& up_to, const std::map<std::string, std::string>& metadata = {},
       const Filter& keep = [](const std::string&) { return true; }) {
     for (const VggConv& conv : vgg_convs(up_to)) {
       for (const bool kernel : {true, false}) add(naming, conv, kernel, keep);

@@ -10,24 +10,18 @@
 #include "data/safetensors.h"
 #include "models/presets.h"
 #include "tests/data/temp_folder.h"
+#include "tests/models/tiny_network.h"
 
 using namespace dg;
 using dg::test::error_of;
 using dg::test::read_text;
 using dg::test::TempFolder;
+using dg::test::tiny_generator;
 
 namespace {
 
-// 4 channels and one block: a few thousand weights.
-GeneratorOptions tiny() {
-  GeneratorOptions options = find_preset("small").generator;
-  options.ngf = 4;
-  options.blocks = 1;
-  return options;
-}
-
 Metadata tiny_metadata() {
-  Metadata metadata = to_metadata(tiny());
+  Metadata metadata = to_metadata(tiny_generator());
   metadata["step"] = "12";
   return metadata;
 }
@@ -69,12 +63,12 @@ void write_checkpoint(const std::filesystem::path& path, const Module& module,
 TEST_CASE("weights: a network comes back from its file") {
   const TempFolder folder;
   Context context;
-  const auto network = make_generator(context, tiny());
+  const auto network = make_generator(context, tiny_generator());
   save_weights(folder / "w.safetensors", *network, tiny_metadata());
 
   Context other({.seed = 99});
   const LoadedGenerator loaded = load_generator(other, folder / "w.safetensors");
-  CHECK(loaded.options == tiny());
+  CHECK(loaded.options == tiny_generator());
   CHECK(loaded.metadata.at("step") == "12");
   CHECK_FALSE(loaded.network->training());
   CHECK_FALSE(loaded.from_checkpoint);
@@ -106,7 +100,7 @@ TEST_CASE("weights: every preset's options and running statistics come back") {
 TEST_CASE("weights: the same weights give the same bytes, with format and version in them") {
   const TempFolder folder;
   Context context;
-  const auto network = make_generator(context, tiny());
+  const auto network = make_generator(context, tiny_generator());
   save_weights(folder / "a", *network, tiny_metadata());
   save_weights(folder / "b", *network, tiny_metadata());
   CHECK(read_text(folder / "a") == read_text(folder / "b"));
@@ -121,7 +115,7 @@ TEST_CASE("weights: the same weights give the same bytes, with format and versio
 TEST_CASE("weights: loading does not move the context's random numbers") {
   const TempFolder folder;
   Context context({.seed = 5});
-  const auto network = make_generator(context, tiny());
+  const auto network = make_generator(context, tiny_generator());
   save_weights(folder / "w", *network, tiny_metadata());
   const PhiloxState before = context.random().state();
   CHECK(load_generator(context, folder / "w").network != nullptr);
@@ -132,7 +126,7 @@ TEST_CASE("weights: loading does not move the context's random numbers") {
 TEST_CASE("weights: of a checkpoint the averages are taken, or the last weights where asked for") {
   const TempFolder folder;
   Context context;
-  const auto network = make_generator(context, tiny());
+  const auto network = make_generator(context, tiny_generator());
   write_checkpoint(folder / "both", *network,
                    {{"generator.", 1.0F}, {"discriminator.", 2.0F}, {"ema.", 3.0F}, {"adam_g.m.", 4.0F}});
   const LoadedGenerator averages = load_generator(context, folder / "both");
@@ -155,9 +149,9 @@ TEST_CASE("weights: of a checkpoint the averages are taken, or the last weights 
 TEST_CASE("weights: another architecture is refused with the names that differ, and nothing is written") {
   const TempFolder folder;
   Context context;
-  const auto network = make_generator(context, tiny());
+  const auto network = make_generator(context, tiny_generator());
   save_weights(folder / "w", *network, tiny_metadata());
-  GeneratorOptions options = tiny();
+  GeneratorOptions options = tiny_generator();
   options.blocks = 2;
   const auto deeper = make_generator(context, options);
   fill(*deeper, 0.5);
@@ -167,7 +161,7 @@ TEST_CASE("weights: another architecture is refused with the names that differ, 
   CHECK_THAT(error, Catch::Contains("preset 'small', ngf 4, blocks 1"));
   CHECK(all_equal(*deeper, 0.5F));
 
-  options = tiny();
+  options = tiny_generator();
   options.ngf = 3;
   const auto narrower = make_generator(context, options);
   const std::string shapes = error_of([&] { load_weights(folder / "w", *narrower); });
@@ -227,7 +221,7 @@ TEST_CASE("weights: a newer format, odd options and huge networks are refused by
 TEST_CASE("weights: values that are not finite are refused with the tensor's name") {
   const TempFolder folder;
   Context context;
-  const auto network = make_generator(context, tiny());
+  const auto network = make_generator(context, tiny_generator());
   for (NamedTensor& entry : network->state()) {
     if (entry.name == "down1.conv.bias") entry.tensor.fill_(std::numeric_limits<double>::quiet_NaN());
   }
@@ -239,7 +233,7 @@ TEST_CASE("weights: values that are not finite are refused with the tensor's nam
 TEST_CASE("weights: a missing and a truncated file are told as such") {
   const TempFolder folder;
   Context context;
-  const auto network = make_generator(context, tiny());
+  const auto network = make_generator(context, tiny_generator());
   CHECK_THAT(error_of([&] { load_generator(context, folder / "none"); }),
              Catch::Contains((folder / "none").string()));
   save_weights(folder / "w", *network, tiny_metadata());

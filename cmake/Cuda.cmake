@@ -1,0 +1,41 @@
+# CUDA is found, not required. Sets DEBLURGAN_HAS_CUDA. Only NVIDIA's compiler and the static runtime are used: a program
+# built with them starts on a machine without a driver, and says there what is missing.
+set(DEBLURGAN_HAS_CUDA OFF)
+if(DEBLURGAN_CUDA STREQUAL "OFF")
+  return()
+endif()
+
+if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+  find_program(DEBLURGAN_NVCC nvcc HINTS ENV CUDA_PATH PATHS /usr/local/cuda PATH_SUFFIXES bin)
+  mark_as_advanced(DEBLURGAN_NVCC)
+  if(DEBLURGAN_NVCC)
+    set(CMAKE_CUDA_COMPILER "${DEBLURGAN_NVCC}")
+  endif()
+endif()
+include(CheckLanguage)
+check_language(CUDA)
+if(NOT CMAKE_CUDA_COMPILER)
+  if(DEBLURGAN_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "DEBLURGAN_CUDA is ON, but no nvcc was found: put it on the PATH or set CUDACXX")
+  endif()
+  message(STATUS "deblurgan: no nvcc was found, building without the device cuda")
+  return()
+endif()
+
+# Ampere, Hopper with its own instructions, and Blackwell, whose intermediate code also serves what comes after.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 120)
+endif()
+enable_language(CUDA)
+# CMake 3.25 does not know nvcc's flag for C++20.
+foreach(kind STANDARD EXTENSION)
+  if(NOT DEFINED CMAKE_CUDA20_${kind}_COMPILE_OPTION)
+    set(CMAKE_CUDA20_${kind}_COMPILE_OPTION "-std=c++20")
+  endif()
+endforeach()
+find_package(CUDAToolkit 12.1 QUIET)
+if(NOT CUDAToolkit_FOUND)
+  message(FATAL_ERROR "nvcc was found (${CMAKE_CUDA_COMPILER}), but not a CUDA Toolkit of 12.1 or later around it; "
+                      "install one, or configure with -DDEBLURGAN_CUDA=OFF")
+endif()
+set(DEBLURGAN_HAS_CUDA ON)
