@@ -1,4 +1,4 @@
-// What the benchmarks share: memory with random values, a verified start, and medians with their spread.
+// For benchmarks in Google Benchmark's own way: a verified start, and medians with their spread.
 #pragma once
 
 #include <algorithm>
@@ -10,34 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/backend.h"
-
 namespace dg::bench {
-
-// float32 memory of a backend, normally distributed.
-class DeviceFloats {
- public:
-  DeviceFloats(Backend& backend, std::int64_t n, std::uint64_t seed) : backend_(backend), n_(n) {
-    memory_ = backend.allocate(n * 4);
-    backend.random_normal({seed, 0}, array(), n);
-  }
-  DeviceFloats(const DeviceFloats&) = delete;
-  DeviceFloats& operator=(const DeviceFloats&) = delete;
-  ~DeviceFloats() { backend_.deallocate(memory_, n_ * 4); }
-
-  Array array() const { return {memory_, DType::float32}; }
-  std::vector<float> values() const {
-    std::vector<float> out(static_cast<std::size_t>(n_));
-    backend_.copy(out.data(), memory_, n_ * 4, CopyDirection::device_to_host);
-    backend_.synchronize();
-    return out;
-  }
-
- private:
-  Backend& backend_;
-  std::int64_t n_;
-  void* memory_ = nullptr;
-};
 
 // The largest difference over the largest expected value; infinite for a NaN.
 inline double relative_difference(const std::vector<float>& actual, const std::vector<float>& expected) {

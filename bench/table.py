@@ -4,8 +4,9 @@
     bench/table.py RESULT.json... [--markdown FILE] [--svg FILE] [--bundle FILE]
 
 Without --markdown the tables go to standard output. --bundle writes all results into one file, which is read like the
-others; a file that cannot be read (a run that was stopped) is named and left out. The picture shows, for each convolution, the speed of our fastest
-kernel and of cuDNN, and, where steps were measured, images per second. Needs Python alone.
+others; a file that cannot be read (a run that was stopped) is named and left out. The picture shows, for each
+convolution, the speed of our fastest kernel and of cuDNN, and, where steps were measured, images per second. Needs Python
+alone.
 """
 import argparse
 import json
@@ -109,8 +110,9 @@ def conv_tables(kernels):
                 failures = [r.get("error_message", "no result") for r in group.values() if not ran(r)]
                 rows.append([f"{layer} {direction}", dtype, "failed: " + (failures or ["no result"])[0]] + [""] * 6)
                 continue
+            failed = [kernel for kernel, r in group.items() if not ran(r)]
             rows.append([
-                f"{layer} {direction}", dtype, name,
+                f"{layer} {direction}", dtype, name + (f" ({', '.join(failed)} failed)" if failed else ""),
                 number(row["real_time"]), number(row.get("spread_percent"), 2),
                 number(row.get("TFLOP/s")), number(row.get("peak_percent")),
                 number(rival["real_time"]) if rival else "",

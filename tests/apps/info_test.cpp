@@ -109,10 +109,10 @@ TEST_CASE("info: on an emulated GPU the plan follows the precision") {
     return;
   }
   const auto algorithms = [](const std::string& precision) {
+    const json plan =
+        parsed("--plan deblurgan --size 64 --device cuda-emulated --json --precision " + precision);
     std::set<std::string> names;
-    for (const json& conv : parsed("--plan deblurgan --size 64 --device cuda-emulated --json --precision " +
-                                   precision)["convolutions"])
-      names.insert(conv["forward"].get<std::string>());
+    for (const json& conv : plan["convolutions"]) names.insert(conv["forward"].get<std::string>());
     return names;
   };
   CHECK(algorithms("bf16").contains("implicit_gemm_bf16"));
