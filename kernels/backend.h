@@ -202,8 +202,7 @@ enum class CudaConvTier : std::uint8_t {
 
 struct CudaOptions {
   int device = 0;
-  bool tf32 =
-      false;  // float32 convolutions and matrix products with products rounded to tf32 (10-bit mantissa)
+  bool tf32 = false;  // float32 convolutions on tensor cores, factors rounded to tf32 (10-bit mantissa)
   CudaConvTier conv_tier = CudaConvTier::automatic;
   std::uint64_t emulator_seed = 0;  // of the emulated device's schedule
 };

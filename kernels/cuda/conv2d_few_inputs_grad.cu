@@ -9,7 +9,8 @@
 // where the weights are, so the filter may be in reverse.
 //
 // source (N,H,W,E), grad as conv_window.h places out, dense. FLOP: 2 x pixels x 64-padded channels x padded taps, by which
-// it is bound on CUDA cores; bytes: grad once (256 bytes a pixel for 64 channels in float) for each group of taps.
+// it is bound on CUDA cores; bytes: grad once (256 bytes a pixel for 64 channels in float) for each group of taps, and the
+// parts' sums (4 bytes a weight and part, up to 528 parts) written and read. Where images are small these are the more.
 // Deterministic: the strips of a part in order, then the parts in order; what a part is follows from the shape.
 #include <algorithm>
 

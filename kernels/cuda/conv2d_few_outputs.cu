@@ -5,8 +5,8 @@
 // as [a][b][o][e]. One warp = a row of 8 pixels, all outputs; one lane = every 32nd pair of channels. Loads of the image
 // are then coalesced along the channels, reads of the filter have no bank conflicts. With the kernel's width known at
 // compile time (7 for three outputs, 4 for one) a lane keeps the image's row under the 8 pixels in registers, so that a
-// load serves up to 8 x outputs multiply-adds; the general kernel loads anew for each tap. At the end 31 exchanges sum the
-// 8 x 4 results over the lanes, each lane ending with one of them.
+// load serves up to width x outputs multiply-adds; the general kernel loads anew for each tap. At the end 31 exchanges sum
+// the 8 x 4 results over the lanes, each lane ending with one of them.
 //
 // source (N,H,W,E), filter and out as conv_window.h says. FLOP: 2 x pixels x outputs x depth, by which it is bound on CUDA
 // cores; bytes: the source about three times from the second-level cache (rows overlap within a block, and 8 + 6 columns

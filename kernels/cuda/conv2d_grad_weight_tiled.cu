@@ -4,8 +4,9 @@
 //   rows = K, columns = R*S*C, depth = N*P*Q;   x (N,H,W,C), dy (N,P,Q,K), dw (K,R,S,C)
 //
 // One block = one tile of 128 x 64 or 64 x 64 results over one part of the pixels; the parts' sums lie in the workspace
-// and are added in order by a second kernel. The depth is cut until the blocks fill the GPU and no part is longer than
-// 16384 pixels. FLOP: 2 x pixels x weights, by which it is bound. Deterministic: sums in the order of pixels and parts.
+// and are added in order by a second kernel. The depth is cut until the blocks fill the GPU and, up to 1024 parts, no part
+// is longer than 16384 pixels. FLOP: 2 x pixels x weights, by which it is bound. Deterministic: sums in the order of
+// pixels and parts.
 #include "kernels/cuda/conv_operands.h"
 #include "kernels/cuda/cuda_kernels.h"
 #include "kernels/cuda/gemm_split.h"

@@ -5,7 +5,8 @@
 //   x (N,H,W,C), weight (K,R,S,C), y (N,P,Q,K), bias (columns) or null
 //
 // One block = one tile of 128 x 64 or 64 x 64 results. Blocks of a launch: tiles along pixels, tiles along channels, phase
-// and part of the depth. Where the tiles do not fill the GPU the depth is cut and the parts are added by a second kernel.
+// and part of the depth. Where the tiles do not fill the GPU, or the depth is above 16384, it is cut and the parts are added
+// by a second kernel.
 // FLOP: 2 x pixels x columns x depth, by which it is bound; bytes: each source element is loaded taps x columns / 64 times,
 // from caches but for the first time. Deterministic: sums in the order of depth and parts.
 #include "kernels/cuda/conv_operands.h"

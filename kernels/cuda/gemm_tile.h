@@ -15,8 +15,8 @@
 // lies at i ^ swizzle(d): threads that write a column (four values of depth each) then meet different banks, and reads of
 // four neighbours stay aligned.
 //
-// Per step a thread of the wide tile reads 16 values and does 64 multiply-adds, of the square one 12 and 32: bound by
-// arithmetic as long as global memory keeps up. Sums run over the depth in order: deterministic.
+// For each value of depth a thread of the wide tile reads 16 values and does 64 multiply-adds, of the square one 12 and
+// 32: bound by arithmetic as long as global memory keeps up. Sums run over the depth in order: deterministic.
 #pragma once
 
 #include "kernels/cuda/device/shared_memory.h"

@@ -1,7 +1,7 @@
 // y (m, n) = A (m, k) B (k, n), row-major; A may be stored (k, m), B stored (n, k).
 //
 // In general the tiles of gemm_tile.h: one block = 64 x 64 or 128 x 64 results over one part of the depth, bound by
-// arithmetic. Where the tiles do not fill the GPU the depth is cut and a second kernel adds the parts.
+// arithmetic. Where the tiles do not fill the GPU, or the depth is above 16384, it is cut and a second kernel adds the parts.
 // A product of a row and a matrix (m = 1, or n = 1 with the roles exchanged: y' = B' A', the same memory) is bound by the
 // matrix's bytes, read once:
 //   row_times_matrix: the matrix is (k, n); one block = 4 columns a thread over one part of the depth, parts added as above

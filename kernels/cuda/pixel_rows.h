@@ -1,7 +1,7 @@
 // How the kernels that move pixels divide an NHWC image. One block = a part of one row, all channels. One
 // thread = kWidth neighbouring channels of up to kPixelsPerThread pixels of it, so a warp accesses runs of
-// memory, and what depends on the row is computed once a block, what depends on the pixel once for kWidth
-// elements. No divisions but at a thread's start.
+// memory. What depends on the row is the same for the whole block, what depends on the pixel is computed once
+// for kWidth elements, and the way from one pixel to the next needs no division.
 #pragma once
 
 #include <algorithm>

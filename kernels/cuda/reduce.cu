@@ -4,11 +4,11 @@
 // Three kernels add, each for a shape of its own, in Compute<T>: short chains in each thread, then trees over
 // the threads. The order follows from the shape alone, so the sums are deterministic.
 //   few:      up to kFew summands: one thread = one vector of the result.
-//   rows:     inner = 1: one block, or one warp, = one chunk of a row. Whole-tensor losses.
+//   rows:     inner = 1: one block = one chunk of a row, or one warp = a short row. Whole-tensor losses.
 //   columns:  a block = a tile of columns and a chunk of rows; its threads lie along the columns, so that
 //             accesses are coalesced, and the left-over threads take further rows at once. Bias gradients.
 // Where a chunk is not all that is summed, the chunks' sums go to the workspace as (outer, chunks, inner),
-// and a second launch of the same kernel adds those. One read of x, which is what bounds all three; kSteps
+// and a second launch adds those. One read of x, which is what bounds all three; kSteps
 // vectors of 16 bytes are in flight for each thread.
 #include <algorithm>
 #include <bit>

@@ -27,8 +27,12 @@ inline bool has_gpu() {
   return found;
 }
 
-// Schedules of the emulated GPU that each comparison runs under.
+// Schedules of the emulated GPU that each comparison runs under. ThreadSanitizer needs one to see a race.
+#if defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kEmulatorSeeds = 1;
+#else
 constexpr std::uint64_t kEmulatorSeeds = 8;
+#endif
 
 // Every backend that this build and machine have, to be compared with the reference loops: the CPU on one and on several
 // threads, the emulated GPU under several schedules, and a GPU where there is one. Made once: threads and devices are
@@ -129,24 +133,31 @@ inline std::vector<double> test_values(std::int64_t n, std::uint64_t seed, DType
 // A kernel run: fills `output` of the given size on the given backend.
 using KernelRun = std::function<void(Backend& backend, DType dtype, Array output)>;
 
-// The largest |difference| / (largest |reference| value) over the given backends. NaN counts as infinite.
+// The largest |difference| / (largest |expected| value). NaN counts as infinite.
+inline double relative_difference(const std::vector<double>& got, const std::vector<double>& expected) {
+  REQUIRE(got.size() == expected.size());
+  double scale = 1e-30;
+  for (const double v : expected) scale = std::max(scale, std::abs(v));
+  double worst = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double difference = std::abs(got[i] - expected[i]) / scale;
+    worst = std::isnan(difference) ? INFINITY : std::max(worst, difference);
+  }
+  return worst;
+}
+
+// The largest relative difference to the reference in float64 over the given backends.
 inline double worst_difference(DType dtype, std::int64_t output_numel, const KernelRun& run,
                                const std::vector<std::unique_ptr<Backend>>& backends = fast_backends()) {
   auto reference = reference_backend();
   const DeviceArray expected(*reference, DType::float64, output_numel);
   run(*reference, DType::float64, expected.array());
   const auto want = expected.values();
-  double scale = 0.0;
-  for (const double v : want) scale = std::max(scale, std::abs(v));
   double worst = 0.0;
   for (const auto& backend : backends) {
     const DeviceArray actual(*backend, dtype, output_numel);
     run(*backend, dtype, actual.array());
-    const auto got = actual.values();
-    for (std::size_t i = 0; i < want.size(); ++i) {
-      const double difference = std::abs(got[i] - want[i]) / std::max(scale, 1e-30);
-      worst = std::isnan(difference) ? INFINITY : std::max(worst, difference);
-    }
+    worst = std::max(worst, relative_difference(actual.values(), want));
   }
   return worst;
 }

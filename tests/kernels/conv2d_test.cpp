@@ -83,7 +83,7 @@ void for_each_case(Check check) {
 
 }  // namespace
 
-TEST_CASE("conv2d kernels: forward equals the reference") {
+TEST_CASE("conv2d kernels: forward equals the reference", "[threads]") {
   for_each_case([](const Conv2dShape& s, DType dtype) {
     const auto x = test_values(s.input_numel(), 1, dtype);
     const auto w = test_values(s.weight_numel(), 2, dtype);
@@ -95,7 +95,7 @@ TEST_CASE("conv2d kernels: forward equals the reference") {
   });
 }
 
-TEST_CASE("conv2d kernels: grad_input equals the reference, with and without bias") {
+TEST_CASE("conv2d kernels: grad_input equals the reference, with and without bias", "[threads]") {
   for_each_case([](const Conv2dShape& s, DType dtype) {
     const auto dy = test_values(s.output_numel(), 1, dtype);
     const auto w = test_values(s.weight_numel(), 2, dtype);
@@ -111,7 +111,7 @@ TEST_CASE("conv2d kernels: grad_input equals the reference, with and without bia
   });
 }
 
-TEST_CASE("conv2d kernels: grad_weight equals the reference") {
+TEST_CASE("conv2d kernels: grad_weight equals the reference", "[threads]") {
   for_each_case([](const Conv2dShape& s, DType dtype) {
     const auto x = test_values(s.input_numel(), 1, dtype);
     const auto dy = test_values(s.output_numel(), 2, dtype);
@@ -122,7 +122,7 @@ TEST_CASE("conv2d kernels: grad_weight equals the reference") {
   });
 }
 
-TEST_CASE("conv2d kernels: grad_weight over many pixels keeps its accuracy") {
+TEST_CASE("conv2d kernels: grad_weight over many pixels keeps its accuracy", "[threads]") {
   // Several passes of kPixelsPerPass pixels each are added up.
   const Conv2dShape s{.n = 2, .h = 70, .w = 66, .c = 3, .k = 5, .r = 3, .s = 3, .padding = Padding2d::all(1)};
   const auto x = test_values(s.input_numel(), 1);

@@ -65,7 +65,8 @@ double worst_of(const Pass& pass, const Conv2dShape& s, DType dtype,
 
 }  // namespace
 
-TEST_CASE("conv2d on tensor cores: all passes equal the reference, strides, tails and splits included") {
+TEST_CASE("conv2d on tensor cores: all passes equal the reference, strides, tails and splits included",
+          "[threads]") {
   const Conv2dShape shapes[] = {square(9, 64, 64, 3, 1, 1), square(6, 16, 24, 3, 1, 0),
                                 square(9, 32, 64, 3, 2, 1), square(8, 64, 128, 4, 2, 1),
                                 square(5, 8, 40, 4, 1, 2),  square(3, 256, 72, 3, 1, 1),
@@ -82,7 +83,8 @@ TEST_CASE("conv2d on tensor cores: all passes equal the reference, strides, tail
   }
 }
 
-TEST_CASE("conv2d by the tiled kernels: all passes equal the reference where another tier would be picked") {
+TEST_CASE("conv2d by the tiled kernels: all passes equal the reference where another tier would be picked",
+          "[threads]") {
   const Conv2dShape shapes[] = {square(9, 64, 64, 3, 1, 1), square(9, 3, 64, 7, 1, 0),
                                 square(9, 64, 3, 7, 1, 0), square(9, 16, 24, 3, 2, 1)};
   const auto tiled = devices({.tf32 = true, .conv_tier = CudaConvTier::tiled});
@@ -95,7 +97,7 @@ TEST_CASE("conv2d by the tiled kernels: all passes equal the reference where ano
   }
 }
 
-TEST_CASE("conv2d tiers: the pick is named, and a forced tier refuses what it cannot take") {
+TEST_CASE("conv2d tiers: the pick is named, and a forced tier refuses what it cannot take", "[threads]") {
   const Conv2dShape wide = square(16, 64, 64, 3, 1, 1);
   const Conv2dShape first = square(16, 3, 64, 7, 1, 3);
   for (const auto& b : devices({})) {

@@ -33,7 +33,7 @@ const BinaryCase kBroadcasts[] = {
 
 }  // namespace
 
-TEST_CASE("unary kernels: every op equals the reference") {
+TEST_CASE("unary kernels: every op equals the reference", "[threads]") {
   struct Case {
     UnaryOp op;
     double a, b;
@@ -62,7 +62,7 @@ TEST_CASE("unary kernels: every op equals the reference") {
   }
 }
 
-TEST_CASE("binary kernels: every op and broadcast equals the reference") {
+TEST_CASE("binary kernels: every op and broadcast equals the reference", "[threads]") {
   const BinaryOp ops[] = {BinaryOp::add,       BinaryOp::subtract,    BinaryOp::multiply,
                           BinaryOp::divide,    BinaryOp::clamp_grad,  BinaryOp::leaky_relu_grad,
                           BinaryOp::tanh_grad, BinaryOp::sigmoid_grad};
@@ -82,7 +82,7 @@ TEST_CASE("binary kernels: every op and broadcast equals the reference") {
   }
 }
 
-TEST_CASE("cast kernel: between all element types, NaN and infinities included") {
+TEST_CASE("cast kernel: between all element types, NaN and infinities included", "[threads]") {
   std::vector<double> x = test_values(517, 31);
   x[3] = NAN;
   x[100] = INFINITY;
@@ -109,7 +109,7 @@ TEST_CASE("cast kernel: between all element types, NaN and infinities included")
   }
 }
 
-TEST_CASE("copy_2d and fill kernels: runs land where they belong, and nowhere else") {
+TEST_CASE("copy_2d and fill kernels: runs land where they belong, and nowhere else", "[threads]") {
   const Copy2dShape shapes[] = {{5, 7, 9, 11}, {3, 16, 16, 48}, {1, 33, 33, 33}, {4, 8, 24, 8}};
   for (const Copy2dShape& s : shapes) {
     const std::int64_t source = (s.rows - 1) * s.source_stride + s.columns;
@@ -124,7 +124,7 @@ TEST_CASE("copy_2d and fill kernels: runs land where they belong, and nowhere el
   }
 }
 
-TEST_CASE("padding and upsampling kernels: equal the reference, with their adjoints") {
+TEST_CASE("padding and upsampling kernels: equal the reference, with their adjoints", "[threads]") {
   for (const DType dtype : kDTypes) {
     for (const std::int64_t c : {1, 3, 8, 20}) {
       for (const PadMode mode : {PadMode::zero, PadMode::reflect, PadMode::replicate}) {
@@ -155,7 +155,8 @@ TEST_CASE("padding and upsampling kernels: equal the reference, with their adjoi
   }
 }
 
-TEST_CASE("max pooling kernels: overlapping windows, odd sizes and channels equal the reference") {
+TEST_CASE("max pooling kernels: overlapping windows, odd sizes and channels equal the reference",
+          "[threads]") {
   const Pool2dShape shapes[] = {
       {2, 7, 9, 5, 2, 2}, {1, 8, 8, 16, 3, 1}, {1, 9, 7, 3, 3, 2}, {2, 4, 6, 64, 2, 2}};
   for (const Pool2dShape& s : shapes) {
@@ -180,7 +181,7 @@ TEST_CASE("max pooling kernels: overlapping windows, odd sizes and channels equa
   }
 }
 
-TEST_CASE("random_normal kernel: the same numbers on every backend, but for rounding") {
+TEST_CASE("random_normal kernel: the same numbers on every backend, but for rounding", "[threads]") {
   for (const std::int64_t n : kSizes) {
     CHECK(worst_difference(DType::float32, n, [&](Backend& b, DType t, Array y) {
             b.random_normal({5, 7}, y, n);
@@ -189,7 +190,7 @@ TEST_CASE("random_normal kernel: the same numbers on every backend, but for roun
   }
 }
 
-TEST_CASE("adam and ema kernels: many tensors of odd sizes in one call equal the reference") {
+TEST_CASE("adam and ema kernels: many tensors of odd sizes in one call equal the reference", "[threads]") {
   const std::int64_t sizes[] = {1, 3, 4, 1000, 17, 4099, 2, 64};
   constexpr std::size_t kCount = std::size(sizes);
   for (const std::size_t wanted : {std::size_t{3}, std::size_t{5}, std::size_t{6}}) {
