@@ -20,6 +20,10 @@ install(FILES "${PROJECT_BINARY_DIR}/deblurganConfig.cmake" "${PROJECT_BINARY_DI
 file(RELATIVE_PATH pc_prefix_from_here "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 string(REGEX REPLACE "/$" "" pc_prefix_from_here "${pc_prefix_from_here}")
 set(pc_link_flags "-pthread")
+if(DEBLURGAN_HAS_CUDA)
+  list(GET CUDAToolkit_LIBRARY_DIR 0 cuda_library_dir)
+  string(APPEND pc_link_flags " -L${cuda_library_dir} -lcudart_static -ldl -lrt")
+endif()
 configure_file("${CMAKE_CURRENT_LIST_DIR}/deblurgan.pc.in" "${PROJECT_BINARY_DIR}/deblurgan.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/deblurgan.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
