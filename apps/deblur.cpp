@@ -47,6 +47,7 @@ struct Arguments {
   PlanOptions plan;
   std::string device = "cpu";
   Precision precision = Precision::float32;
+  ConvBackend conv_backend = ConvBackend::own;
   int threads = 0;
   std::uint64_t seed = 0;
   bool no_ema = false;
@@ -103,6 +104,12 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
          "float32, tf32 (GPU) or bf16")
       ->type_name("NAME")
       ->check(CLI::IsMember({"float32", "tf32", "bf16"}));
+  app.add_option_function<std::string>(
+         "--conv-backend",
+         [&](const std::string& name) { arguments.conv_backend = parse_conv_backend(name); },
+         "Convolutions of a GPU: own, or cudnn (NVIDIA's library, where the machine has it)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"own", "cudnn"}));
   app.add_option("--threads", arguments.threads, "CPU threads; 0: as many as there are")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -219,8 +226,10 @@ std::string describe(const LoadedGenerator& generator) {
 int deblur(const Arguments& arguments) {
   const std::vector<DeblurJob> jobs = plan_deblurring(arguments.plan);
   watch_interrupts();
-  Context context(
-      {.device = arguments.device, .precision = arguments.precision, .threads = arguments.threads});
+  Context context({.device = arguments.device,
+                   .precision = arguments.precision,
+                   .conv_backend = arguments.conv_backend,
+                   .threads = arguments.threads});
   const LoadedGenerator generator = load_generator(context, arguments.weights, arguments.load);
   check(!arguments.load.dropout_at_test || generator.options.dropout > 0.0, arguments.weights.string(),
         ": its network has no dropout; leave --dropout-at-test away");

@@ -252,6 +252,9 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   add_word(app, "--precision", o.precision, parse_precision,
            "float32, tf32 (GPU: products with a 10-bit mantissa) or bf16 (activations as bfloat16)")
       ->group("Machine");
+  add_word(app, "--conv-backend", o.conv_backend, parse_conv_backend,
+           "convolutions of a GPU: own, or cudnn (NVIDIA's library, where the machine has it)")
+      ->group("Machine");
   app.add_flag("--cuda-graph", o.cuda_graph, "record a training step once and replay it (GPU)")
       ->group("Machine");
   app.add_option("--threads", o.threads, "CPU threads of the engine; 0: all")->group("Machine");

@@ -165,7 +165,7 @@ void ConvCases::run_kernel(benchmark::State& state, const ConvCase& c, const Con
 }
 
 void ConvCases::run_cudnn(benchmark::State& state, const ConvCase& c) {
-  const Conv2dShape shape = Cudnn::symmetric(c.shape);
+  const Conv2dShape shape = cuda::Cudnn::symmetric(c.shape);
   const Operands o(device_.backend(), c, shape);
   Cudnn::Result result;
   try {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "bench/bench_device.h"
-#include "bench/shared_library.h"
+#include "kernels/cuda/shared_library.h"
 
 namespace dg::bench {
 
@@ -19,7 +19,7 @@ class Cublas {
 
  private:
   using Handle = void*;
-  SharedLibrary library_;
+  cuda::SharedLibrary library_;
   Handle handle_ = nullptr;
   int (*create_)(Handle*) = nullptr;
   int (*destroy_)(Handle) = nullptr;

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "bench/shared_library.h"
+#include "kernels/cuda/shared_library.h"
 
 namespace dg::bench {
 
@@ -31,7 +31,7 @@ class Nvml {
     return function(device_, kind, &mhz) == 0 ? static_cast<double>(mhz) : 0.0;
   }
 
-  SharedLibrary library_;
+  cuda::SharedLibrary library_;
   Device device_ = nullptr;
   int (*init_)() = nullptr;
   int (*shutdown_)() = nullptr;

@@ -17,7 +17,10 @@ int device_number(const std::string& device) {
   return number;
 }
 
+bool is_gpu(std::string_view device) { return device == "cuda" || device.starts_with("cuda:"); }
+
 std::shared_ptr<Backend> make_backend(const ContextOptions& options) {
+  check_conv_backend(options.conv_backend, options.device);
   if (options.device == "cpu") {
     check(options.precision != Precision::tf32,
           "precision tf32 is for GPUs; use float32 on the device 'cpu'");
@@ -25,8 +28,10 @@ std::shared_ptr<Backend> make_backend(const ContextOptions& options) {
                             options.reference_kernels ? CpuKernels::reference : CpuKernels::fast);
   }
   const CudaOptions cuda{.device = device_number(options.device),
-                         .tf32 = options.precision == Precision::tf32};
-  if (options.device == "cuda" || options.device.starts_with("cuda:")) return make_cuda_backend(cuda);
+                         .tf32 = options.precision == Precision::tf32,
+                         .conv_tier = options.conv_backend == ConvBackend::cudnn ? CudaConvTier::cudnn
+                                                                                 : CudaConvTier::automatic};
+  if (is_gpu(options.device)) return make_cuda_backend(cuda);
   if (options.device == "cuda-emulated") return make_cuda_emulated_backend(cuda);
   fail("unknown device '", options.device, "'; expected cpu, cuda, cuda:N or cuda-emulated");
 }
@@ -47,6 +52,27 @@ Precision parse_precision(std::string_view name) {
     if (name == name_of(p)) return p;
   }
   fail("unknown precision '", name, "'; expected float32, tf32 or bf16");
+}
+
+const char* name_of(ConvBackend backend) {
+  switch (backend) {
+    case ConvBackend::own: return "own";
+    case ConvBackend::cudnn: return "cudnn";
+  }
+  return "unknown";
+}
+
+ConvBackend parse_conv_backend(std::string_view name) {
+  for (const ConvBackend b : {ConvBackend::own, ConvBackend::cudnn}) {
+    if (name == name_of(b)) return b;
+  }
+  fail("unknown conv backend '", name, "'; expected own or cudnn");
+}
+
+void check_conv_backend(ConvBackend backend, std::string_view device) {
+  check(backend != ConvBackend::cudnn || is_gpu(device),
+        "--conv-backend cudnn needs a GPU, and the device is '", device,
+        "'; use --device cuda, or --conv-backend own");
 }
 
 Context::Context(ContextOptions options)

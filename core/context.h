@@ -32,9 +32,22 @@ enum class Precision : std::uint8_t {
 const char* name_of(Precision precision);
 Precision parse_precision(std::string_view name);  // Error for a name that is none of the three
 
+// Whose convolutions a GPU computes with.
+enum class ConvBackend : std::uint8_t {
+  own,
+  cudnn,  // NVIDIA's library, where the machine has it: device cuda only
+};
+
+const char* name_of(ConvBackend backend);
+ConvBackend parse_conv_backend(std::string_view name);  // Error for a name that is neither
+
+// Throws Error for a device that cannot have this backend.
+void check_conv_backend(ConvBackend backend, std::string_view device);
+
 struct ContextOptions {
   std::string device = "cpu";  // "cpu", "cuda", "cuda:1", "cuda-emulated"
   Precision precision = Precision::float32;
+  ConvBackend conv_backend = ConvBackend::own;
   int threads = 0;                 // CPU threads; 0: as many as the process may use
   bool reference_kernels = false;  // the plain loops instead of the fast paths
   std::uint64_t seed = 0;          // of the random generator

@@ -198,6 +198,7 @@ enum class CudaConvTier : std::uint8_t {
   tiled,           // float32 arithmetic, every shape
   small_channels,  // few input or output channels; refuses other shapes
   tensor_core,     // bfloat16, or float32 with tf32 products; refuses other types and shapes
+  cudnn,           // NVIDIA's library, loaded at run time; refuses float64, and shapes that it has no way for
 };
 
 struct CudaOptions {

@@ -191,6 +191,8 @@ const std::vector<Field>& fields() {
       plain("threads", DG_AT(threads)),
       word(
           "precision", DG_AT(precision), [](Precision p) { return name_of(p); }, parse_precision),
+      word(
+          "conv_backend", DG_AT(conv_backend), [](ConvBackend b) { return name_of(b); }, parse_conv_backend),
       plain("cuda_graph", DG_AT(cuda_graph)),
   };
   return all;
@@ -301,6 +303,7 @@ void check_options(const TrainOptions& o) {
   check(o.divergence_limit > 0.0, "--divergence-limit is ", o.divergence_limit, ", expected more than 0");
   check(o.threads >= 0 && o.threads <= 1024, "--threads is ", o.threads, ", expected 0 (all) to 1024");
   check(o.workers >= 0 && o.workers <= 256, "--workers is ", o.workers, ", expected 0 to 256");
+  check_conv_backend(o.conv_backend, o.device);
   check_options(o.augment);
   const bool resized = o.augment.preprocess == Preprocess::resize;
   if (o.augment.preprocess != Preprocess::none) {

@@ -69,7 +69,8 @@ struct TrainOptions {
   // ---- machine: not part of the result ----
   std::string device = "cpu";
   int threads = 0;
-  bool cuda_graph = false;  // record the step once, replay it: see models/train_step.h
+  ConvBackend conv_backend = ConvBackend::own;  // whose convolutions a GPU computes with
+  bool cuda_graph = false;                      // record the step once, replay it: see models/train_step.h
 };
 
 // A preset's own choices.

@@ -65,6 +65,7 @@ class RunTrainer final : public Trainer {
         preset_(find_preset(options_.generator.preset)),
         context_({.device = options_.device,
                   .precision = options_.precision,
+                  .conv_backend = options_.conv_backend,
                   .threads = options_.threads,
                   .seed = options_.seed}),
         training_data_(open_training_data(options_, events_)),

@@ -1,7 +1,7 @@
 // Which kernel a convolution takes. One function decides, for the launchers and for conv2d_algorithm alike: the kernels for
 // few channels where they take the shape (a tile of the others would be mostly padding), else the tensor cores (bfloat16;
 // float32 where tf32 products are allowed), else the tiled kernels, which take everything. CudaOptions::conv_tier forces
-// one.
+// one; cuDNN is never picked otherwise.
 #include "kernels/cuda/cuda_kernels.h"
 
 namespace dg::DG_TARGET {
@@ -43,6 +43,9 @@ CudaConvTier pick_tier(const Machine& m, ConvPass pass, DType dtype, const Conv2
                "(forward: the input channels only)");
       }
       return CudaConvTier::tensor_core;
+    case CudaConvTier::cudnn:
+      if (dtype == DType::float64) refuse(pass, dtype, shape, "cudnn", "float32 and bfloat16");
+      return CudaConvTier::cudnn;
   }
   if (small_channels_takes(pass, dtype, shape)) return CudaConvTier::small_channels;
   if (implicit_gemm_takes(m, pass, dtype, shape)) return CudaConvTier::tensor_core;
@@ -56,6 +59,7 @@ void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array 
   switch (pick_tier(m, ConvPass::forward, x.dtype, shape)) {
     case CudaConvTier::tensor_core: return conv2d_implicit_gemm(m, x, weight, bias, y, shape, epilogue);
     case CudaConvTier::small_channels: return conv2d_small_channels(m, x, weight, bias, y, shape, epilogue);
+    case CudaConvTier::cudnn: return conv2d_cudnn(m, x, weight, bias, y, shape, epilogue);
     default: return conv2d_tiled(m, x, weight, bias, y, shape, epilogue);
   }
 }
@@ -66,6 +70,7 @@ void conv2d_grad_input(Machine& m, ConstArray dy, ConstArray weight, ConstArray 
     case CudaConvTier::tensor_core: return conv2d_grad_input_implicit_gemm(m, dy, weight, bias, dx, shape);
     case CudaConvTier::small_channels:
       return conv2d_grad_input_small_channels(m, dy, weight, bias, dx, shape);
+    case CudaConvTier::cudnn: return conv2d_grad_input_cudnn(m, dy, weight, bias, dx, shape);
     default: return conv2d_grad_input_tiled(m, dy, weight, bias, dx, shape);
   }
 }
@@ -74,6 +79,7 @@ void conv2d_grad_weight(Machine& m, ConstArray x, ConstArray dy, Array dw, const
   switch (pick_tier(m, ConvPass::grad_weight, x.dtype, shape)) {
     case CudaConvTier::tensor_core: return conv2d_grad_weight_implicit_gemm(m, x, dy, dw, shape);
     case CudaConvTier::small_channels: return conv2d_grad_weight_small_channels(m, x, dy, dw, shape);
+    case CudaConvTier::cudnn: return conv2d_grad_weight_cudnn(m, x, dy, dw, shape);
     default: return conv2d_grad_weight_tiled(m, x, dy, dw, shape);
   }
 }
@@ -83,6 +89,7 @@ const char* conv2d_algorithm(const Machine& m, ConvPass pass, DType dtype, const
     case CudaConvTier::tensor_core:
       return dtype == DType::bfloat16 ? "implicit_gemm_bf16" : "implicit_gemm_tf32";
     case CudaConvTier::small_channels: return "small_channels";
+    case CudaConvTier::cudnn: return "cudnn";
     default: return "tiled";
   }
 }

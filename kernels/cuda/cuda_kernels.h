@@ -53,6 +53,13 @@ void conv2d_grad_input_implicit_gemm(Machine& m, ConstArray dy, ConstArray weigh
 void conv2d_grad_weight_implicit_gemm(Machine& m, ConstArray x, ConstArray dy, Array dw,
                                       const Conv2dShape& shape);
 
+// conv2d_cudnn.cpp: NVIDIA's library, where Machine holds it
+void conv2d_cudnn(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array y,
+                  const Conv2dShape& shape, const Epilogue& epilogue);
+void conv2d_grad_input_cudnn(Machine& m, ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
+                             const Conv2dShape& shape);
+void conv2d_grad_weight_cudnn(Machine& m, ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape);
+
 // resample.cu
 void pad2d(Machine& m, ConstArray x, Array y, const Pad2dShape& shape);
 void pad2d_grad(Machine& m, ConstArray dy, Array dx, const Pad2dShape& shape);

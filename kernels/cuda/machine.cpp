@@ -47,4 +47,19 @@ const AdamScalars* ReplayMemory::next_adam() {
   return &values_->adam[adam_calls_++];
 }
 
+#if defined(DG_EMULATED)
+std::unique_ptr<cuda::Cudnn> load_cudnn(Runtime& /*runtime*/, const CudaOptions& options) {
+  check(
+      options.conv_tier != CudaConvTier::cudnn,
+      "conv_tier cudnn: cuDNN needs a GPU, and the device 'cuda-emulated' is none; use our own convolutions, "
+      "or the device 'cuda'");
+  return nullptr;
+}
+#else
+std::unique_ptr<cuda::Cudnn> load_cudnn(Runtime& runtime, const CudaOptions& options) {
+  if (options.conv_tier != CudaConvTier::cudnn) return nullptr;
+  return std::make_unique<Cudnn>("", runtime.stream());
+}
+#endif
+
 }  // namespace dg::DG_TARGET

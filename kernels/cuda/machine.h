@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <vector>
 
+#include "kernels/cuda/cudnn.h"
 #include "kernels/cuda/device/replay.h"
 #include "kernels/cuda/runtime.h"
 
@@ -57,15 +59,24 @@ class ReplayMemory {
   int adam_calls_ = 0;
 };
 
+// Null unless the options ask for cuDNN. Throws Error where it is not found, and on the emulated device.
+std::unique_ptr<cuda::Cudnn> load_cudnn(Runtime& runtime, const CudaOptions& options);
+
 struct Machine {
   Machine(Runtime& device, const CudaOptions& cuda_options)
-      : runtime(device), stream(device.stream()), options(cuda_options), workspace(device), replay(device) {}
+      : runtime(device),
+        stream(device.stream()),
+        options(cuda_options),
+        workspace(device),
+        replay(device),
+        cudnn(load_cudnn(device, cuda_options)) {}
 
   Runtime& runtime;
   Stream stream;
   CudaOptions options;
   Workspace workspace;
   ReplayMemory replay;
+  std::unique_ptr<cuda::Cudnn> cudnn;  // with options.conv_tier cudnn
 };
 
 }  // namespace dg::DG_TARGET

@@ -342,6 +342,16 @@ TEST_CASE("deblur: formats that cannot hold a picture are named, the others writ
   CHECK(desk.list("out") == std::vector<std::string>{"plain.jpg"});
 }
 
+TEST_CASE("deblur: cuDNN on the CPU is refused with what to do") {
+  const Desk desk;
+  desk.put("a.png", picture(8, 8, 3));
+  const ProgramResult result = desk.deblur("a.png -o out --conv-backend cudnn");
+  CHECK(result.code == 1);
+  CHECK_THAT(result.err,
+             Catch::Contains("--conv-backend cudnn needs a GPU") && Catch::Contains("--device cuda"));
+  CHECK_FALSE(desk.has("out"));
+}
+
 TEST_CASE("deblur: wrong arguments give exit code 2 and one sentence that leads to --help") {
   const Desk desk;
   desk.put("a.png", picture(8, 8, 3));
@@ -349,7 +359,7 @@ TEST_CASE("deblur: wrong arguments give exit code 2 and one sentence that leads 
   for (const char* arguments :
        {"", "a.png", "-o out", "a.png -o out --ext gif", "a.png -o out --threads -1",
         "a.png -o out --sharp nowhere", "a.png -o out --colour", "a.png b.png -o one.png",
-        "a.png -o one.png --ext jpg", "a.png -o out --seed 3"}) {
+        "a.png -o one.png --ext jpg", "a.png -o out --seed 3", "a.png -o out --conv-backend cublas"}) {
     INFO(arguments);
     const ProgramResult result = desk.deblur(arguments);
     CHECK(result.code == 2);

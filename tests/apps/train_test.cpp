@@ -103,6 +103,10 @@ TEST_CASE("train: wrong arguments are told in a sentence, and nothing is written
   check_error(train(folder, "--data procedural --out run --seed -1"), 2, {"--seed", "-1"});
   check_error(train(folder, "--data procedural --out run --gan-type wasserstein"), 2,
               {"'wasserstein'", "wgan-gp, wgan, lsgan, gan"});
+  check_error(train(folder, "--data procedural --out run --conv-backend cublas"), 2,
+              {"'cublas'", "own or cudnn"});
+  check_error(train(folder, "--data procedural --out run --conv-backend cudnn"), 2,
+              {"--conv-backend cudnn", "'cpu'", "--device cuda"});
   check_error(train(folder, "--data procedural --out run --batch-size 0"), 2, {"--batch-size is 0"});
   check_error(train(folder, "--data procedural --out run --preset small --crop-size 30"), 2,
               {"multiples of 4", "--crop-size"});

@@ -248,3 +248,14 @@ TEST_CASE("context: unknown devices are refused") {
   CHECK_THROWS_WITH(Context({.device = "tpu"}), Catch::Contains("unknown device 'tpu'"));
   CHECK_THROWS_WITH(Context({.device = "cuda"}), Catch::Contains("cpu"));
 }
+
+TEST_CASE("context: cuDNN is refused on devices that are no GPU") {
+  for (const char* device : {"cpu", "cuda-emulated"}) {
+    CHECK_THROWS_WITH(Context({.device = device, .conv_backend = ConvBackend::cudnn}),
+                      Catch::Contains("--conv-backend cudnn") && Catch::Contains(device) &&
+                          Catch::Contains("--device cuda"));
+  }
+  CHECK_NOTHROW(check_conv_backend(ConvBackend::cudnn, "cuda:1"));
+  CHECK_NOTHROW(check_conv_backend(ConvBackend::own, "cpu"));
+  CHECK_THROWS_WITH(parse_conv_backend("cublas"), Catch::Contains("'cublas'; expected own or cudnn"));
+}

@@ -56,6 +56,7 @@ TEST_CASE("train options: every kind of value survives") {
   o.schedule = ScheduleKind::cosine;
   o.vgg.input = VggInput::imagenet_keras;
   o.layout = DatasetLayout::sharp_only;
+  o.conv_backend = ConvBackend::cudnn;
   const TrainOptions read = train_options_from_json(to_json(o), "c.json");
   CHECK(to_json(read) == to_json(o));
   CHECK(read.seed == o.seed);
@@ -63,6 +64,7 @@ TEST_CASE("train options: every kind of value survives") {
   CHECK(read.data.at(0).spec == o.data[0].spec);
   CHECK(read.data.at(0).weight == 0.25);
   CHECK(read.layout == DatasetLayout::sharp_only);
+  CHECK(read.conv_backend == ConvBackend::cudnn);
 }
 
 TEST_CASE("train options: wgan clips by default where nothing else bounds the scores") {
@@ -124,6 +126,8 @@ TEST_CASE("train options: unknown keys and wrong values are named with the file"
   CHECK_THAT(with("\"flip\": 1"), Catch::Contains("\"flip\"") && Catch::Contains("true or false"));
   CHECK_THAT(with("\"gan_type\": \"wasserstein\""), Catch::StartsWith("c.json: option \"gan_type\"") &&
                                                         Catch::Contains("wgan-gp, wgan, lsgan, gan"));
+  CHECK_THAT(with("\"conv_backend\": \"cublas\""),
+             Catch::StartsWith("c.json: option \"conv_backend\"") && Catch::Contains("own or cudnn"));
   CHECK_THAT(with("\"gan_type\": 3"), Catch::Contains("\"gan_type\"") && Catch::Contains("text"));
   CHECK_THAT(with("\"data\": \"folder\""), Catch::Contains("\"data\"") && Catch::Contains("list"));
   CHECK_THAT(with("\"data\": [{\"weight\": 1}]"), Catch::Contains("\"data\"") && Catch::Contains("path"));
@@ -162,6 +166,8 @@ TEST_CASE("train options: values out of range are named as on the command line")
   CHECK_THAT(error_after([](TrainOptions& o) { o.threads = -1; }), Catch::Contains("--threads"));
   CHECK_THAT(error_after([](TrainOptions& o) { o.threads = 100'000; }), Catch::Contains("--threads"));
   CHECK_THAT(error_after([](TrainOptions& o) { o.workers = 1000; }), Catch::Contains("--workers"));
+  CHECK_THAT(error_after([](TrainOptions& o) { o.conv_backend = ConvBackend::cudnn; }),
+             Catch::Contains("--conv-backend cudnn") && Catch::Contains("'cpu'"));
   CHECK_THAT(error_after([](TrainOptions& o) { o.augment.crop_size = 130; }),
              Catch::Contains("multiples of 4") && Catch::Contains("--crop-size"));
   CHECK_THAT(error_after([](TrainOptions& o) { o.augment.crop_size = 8; }),

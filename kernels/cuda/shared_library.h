@@ -7,11 +7,11 @@
 
 #include "kernels/check.h"
 
-namespace dg::bench {
+namespace dg::cuda {
 
 class SharedLibrary {
  public:
-  // The first of the names that can be loaded. Throws Error with the loader's reason if none can.
+  // The first of the names that can be loaded. Throws Error with the loader's reasons if none can.
   explicit SharedLibrary(const std::vector<std::string>& names) {
     std::string reasons;
     for (const std::string& name : names) {
@@ -36,4 +36,4 @@ class SharedLibrary {
   void* handle_ = nullptr;
 };
 
-}  // namespace dg::bench
+}  // namespace dg::cuda
