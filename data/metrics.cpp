@@ -1,217 +1,181 @@
-// SSIM of a window with means mx, my, variances vx, vy and covariance vxy (C1 = 0.01^2, C2 = 0.03^2):
-//   (2 mx my + C1)(2 vxy + C2) / ((mx^2 + my^2 + C1)(vx + vy + C2)).
-// All windows here are separable, so the five moments x, y, xx, yy, xy of a row of windows are filtered over
-// rows, then (matlab3d) over channels, then over columns; only one row of moments is in memory at a time.
 #include "data/metrics.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
-#include <utility>
 
+#include "data/detail/ssim.h"
 #include "kernels/check.h"
 
 namespace dg {
 namespace {
 
-struct SsimWindow {
-  const char* name;
-  std::vector<double> taps;       // along rows and columns; odd count, sum 1
-  bool replicate = false;         // borders repeat outwards; otherwise only windows inside the image count
-  bool across_channels = false;   // the same taps along the channels, borders replicated
-  double covariance_scale = 1.0;  // n / (n - 1) for the sample covariance
+// Windows of 11x11 inside the image.
+SsimWindow gauss2d_valid(const char* name) { return {.name = name, .taps = gaussian_taps(5, 1.5)}; }
+
+double mean_ssim(const FloatImage& a, const FloatImage& b, const SsimWindow& window) {
+  const std::vector<SsimMeans> means = ssim_means(a, b, window);
+  double sum = 0.0;
+  for (const SsimMeans& mean : means) sum += mean.ssim;
+  return sum / static_cast<double>(means.size());
+}
+
+// ITU-R BT.601, the luma of studio range: 16..235 for values of 0..1. Grey counts as three equal channels.
+double studio_luma(const float* pixel, int channels) {
+  const auto value = [&](int c) { return static_cast<double>(pixel[channels == 1 ? 0 : c]); };
+  return 16.0 + 65.481 * value(0) + 128.553 * value(1) + 24.966 * value(2);
+}
+
+// The same as a picture of range 0..1: SSIM with L = 1 is then that of the luma with L = 255.
+FloatImage luma_image(const FloatImage& image) {
+  FloatImage luma(image.width, image.height, 1);
+  for (std::size_t i = 0; i < luma.pixels.size(); ++i) {
+    const float* pixel = &image.pixels[i * static_cast<std::size_t>(image.channels)];
+    luma.pixels[i] = static_cast<float>(studio_luma(pixel, image.channels) / 255.0);
+  }
+  return luma;
+}
+
+// 10 log10(peak^2 / MSE)
+double psnr_of(const char* name, double sum_of_squares, std::int64_t count, double peak) {
+  check_metric_finite(name, sum_of_squares);
+  if (sum_of_squares == 0.0) return std::numeric_limits<double>::infinity();
+  return 10.0 * std::log10(peak * peak * static_cast<double>(count) / sum_of_squares);
+}
+
+// Means of 2x2 pixels. An odd last row or column counts twice, as it does with mirrored borders.
+FloatImage halved(const FloatImage& image) {
+  FloatImage half((image.width + 1) / 2, (image.height + 1) / 2, image.channels);
+  for (std::int64_t y = 0; y < half.height; ++y) {
+    const std::int64_t below = std::min(2 * y + 1, image.height - 1);
+    for (std::int64_t x = 0; x < half.width; ++x) {
+      const std::int64_t right = std::min(2 * x + 1, image.width - 1);
+      for (int c = 0; c < image.channels; ++c) {
+        half.at(y, x, c) = 0.25F * (image.at(2 * y, 2 * x, c) + image.at(2 * y, right, c) +
+                                    image.at(below, 2 * x, c) + image.at(below, right, c));
+      }
+    }
+  }
+  return half;
+}
+
+constexpr std::array<double, 5> kMsSsimWeights = {0.0448, 0.2856, 0.3001, 0.2363, 0.1333};
+constexpr std::int64_t kMsSsimMinimum = 11 << 4;  // the window still fits after four halvings
+
+struct MetricEntry {
+  std::string_view name;
+  double (*function)(const FloatImage&, const FloatImage&);
+  std::int64_t minimum_side;
 };
+constexpr std::array<MetricEntry, 7> kMetrics = {{{"psnr:rgb", psnr, 1},
+                                                  {"psnr:y", psnr_y, 1},
+                                                  {"ssim:gauss2d-valid", ssim_gauss2d_valid, 11},
+                                                  {"ssim:gauss2d-valid-y", ssim_gauss2d_valid_y, 11},
+                                                  {"ssim:matlab3d", ssim_matlab3d, 1},
+                                                  {"ssim:uniform7", ssim_uniform7, 7},
+                                                  {"ms-ssim", ms_ssim, kMsSsimMinimum}}};
 
-enum Moment { kX, kY, kXX, kYY, kXY, kMoments };
-using MomentRows = std::array<std::vector<double>, kMoments>;
-
-std::vector<double> gaussian_taps(int radius, double sigma) {
-  std::vector<double> taps;
-  double sum = 0.0;
-  for (int i = -radius; i <= radius; ++i) {
-    taps.push_back(std::exp(-0.5 * i * i / (sigma * sigma)));
-    sum += taps.back();
-  }
-  for (double& tap : taps) tap /= sum;
-  return taps;
-}
-
-void check_pair(const char* name, const FloatImage& a, const FloatImage& b) {
-  check(a.width == b.width && a.height == b.height && a.channels == b.channels, name, ": got images of ",
-        a.width, "x", a.height, " with ", a.channels, " channels and ", b.width, "x", b.height, " with ",
-        b.channels, ", expected equal sizes; crop or convert one of them");
-  check(a.channels == 1 || a.channels == 3, name, ": got ", a.channels,
-        " channels, expected 1 or 3; drop alpha with to_rgb");
-  check(a.width > 0 && a.height > 0 && static_cast<std::int64_t>(a.pixels.size()) == a.numel() &&
-            b.pixels.size() == a.pixels.size(),
-        name, ": got an image without pixels or with missing values; fill it first");
-}
-
-void check_finite(const char* name, double value) {
-  check(std::isfinite(value), name,
-        ": an image holds values that are not finite; look for the step that produced them");
-}
-
-// Filters over rows: window row `y`. With replicated borders each moment row has
-// `margin` free pixels at both ends.
-void moments_over_rows(const FloatImage& a, const FloatImage& b, const std::vector<double>& taps,
-                       std::int64_t y, std::int64_t margin, MomentRows& out) {
-  const auto row = static_cast<std::size_t>(a.width * a.channels);
-  const auto start = static_cast<std::size_t>(margin * a.channels);
-  for (auto& moment : out) std::fill(moment.begin(), moment.end(), 0.0);
-  for (std::size_t k = 0; k < taps.size(); ++k) {
-    const std::int64_t source =
-        std::clamp<std::int64_t>(y + static_cast<std::int64_t>(k) - margin, 0, a.height - 1);
-    const float* pa = &a.pixels[static_cast<std::size_t>(source) * row];
-    const float* pb = &b.pixels[static_cast<std::size_t>(source) * row];
-    for (std::size_t i = 0; i < row; ++i) {
-      const auto va = static_cast<double>(pa[i]);
-      const auto vb = static_cast<double>(pb[i]);
-      out[kX][start + i] += taps[k] * va;
-      out[kY][start + i] += taps[k] * vb;
-      out[kXX][start + i] += taps[k] * va * va;
-      out[kYY][start + i] += taps[k] * vb * vb;
-      out[kXY][start + i] += taps[k] * va * vb;
-    }
-  }
-}
-
-// In place, over the channels of each pixel, with replicated borders: every channel is a mixture of all.
-void filter_over_channels(const std::vector<double>& taps, std::size_t channels, std::vector<double>& row) {
-  const auto radius = static_cast<std::int64_t>(taps.size() / 2);
-  std::vector<double> mixture(channels * channels, 0.0);
-  for (std::size_t c = 0; c < channels; ++c) {
-    for (std::size_t k = 0; k < taps.size(); ++k) {
-      const std::int64_t source = std::clamp<std::int64_t>(static_cast<std::int64_t>(c + k) - radius, 0,
-                                                           static_cast<std::int64_t>(channels) - 1);
-      mixture[c * channels + static_cast<std::size_t>(source)] += taps[k];
-    }
-  }
-  std::vector<double> pixel(channels);
-  for (std::size_t at = 0; at < row.size(); at += channels) {
-    std::copy_n(&row[at], channels, pixel.begin());
-    for (std::size_t c = 0; c < channels; ++c) {
-      row[at + c] = 0.0;
-      for (std::size_t s = 0; s < channels; ++s) row[at + c] += mixture[c * channels + s] * pixel[s];
-    }
-  }
-}
-
-void replicate_ends(std::size_t margin_values, std::size_t channels, std::vector<double>& row) {
-  const std::size_t last = row.size() - margin_values - channels;
-  for (std::size_t i = 0; i < margin_values; ++i) {
-    row[i] = row[margin_values + i % channels];
-    row[last + channels + i] = row[last + i % channels];
-  }
-}
-
-void filter_over_columns(const std::vector<double>& taps, std::size_t channels, const std::vector<double>& in,
-                         std::vector<double>& out) {
-  std::fill(out.begin(), out.end(), 0.0);
-  for (std::size_t k = 0; k < taps.size(); ++k) {
-    const double* source = &in[k * channels];
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] += taps[k] * source[i];
-  }
-}
-
-double sum_of_ssim(const MomentRows& m, double covariance_scale) {
-  constexpr double c1 = 0.01 * 0.01;
-  constexpr double c2 = 0.03 * 0.03;
-  double sum = 0.0;
-  for (std::size_t i = 0; i < m[kX].size(); ++i) {
-    const double mx = m[kX][i];
-    const double my = m[kY][i];
-    const double vx = covariance_scale * (m[kXX][i] - mx * mx);
-    const double vy = covariance_scale * (m[kYY][i] - my * my);
-    const double vxy = covariance_scale * (m[kXY][i] - mx * my);
-    sum += (2.0 * mx * my + c1) * (2.0 * vxy + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2));
-  }
-  return sum;
-}
-
-double ssim(const FloatImage& a, const FloatImage& b, const SsimWindow& window) {
-  check_pair(window.name, a, b);
-  const auto size = static_cast<std::int64_t>(window.taps.size());
-  check(window.replicate || (a.width >= size && a.height >= size), window.name, ": got images of ", a.width,
-        "x", a.height, ", expected at least ", size, "x", size,
-        "; use ssim:matlab3d or psnr:rgb for small images");
-  const std::int64_t margin = window.replicate ? size / 2 : 0;
-  const std::int64_t out_width = a.width + 2 * margin - size + 1;
-  const std::int64_t out_height = a.height + 2 * margin - size + 1;
-  const auto channels = static_cast<std::size_t>(a.channels);
-
-  MomentRows filtered;
-  MomentRows windows;
-  for (auto& row : filtered) row.resize(static_cast<std::size_t>(a.width + 2 * margin) * channels);
-  for (auto& row : windows) row.resize(static_cast<std::size_t>(out_width) * channels);
-  double sum = 0.0;
-  for (std::int64_t y = 0; y < out_height; ++y) {
-    moments_over_rows(a, b, window.taps, y, margin, filtered);
-    for (std::size_t m = 0; m < kMoments; ++m) {
-      if (window.across_channels) filter_over_channels(window.taps, channels, filtered[m]);
-      replicate_ends(static_cast<std::size_t>(margin) * channels, channels, filtered[m]);
-      filter_over_columns(window.taps, channels, filtered[m], windows[m]);
-    }
-    sum += sum_of_ssim(windows, window.covariance_scale);
-  }
-  check_finite(window.name, sum);
-  return sum / static_cast<double>(out_width * out_height * a.channels);
-}
-
-using MetricFunction = double (*)(const FloatImage&, const FloatImage&);
-constexpr std::array<std::pair<std::string_view, MetricFunction>, 4> kMetrics = {
-    {{"psnr:rgb", psnr},
-     {"ssim:gauss2d-valid", ssim_gauss2d_valid},
-     {"ssim:matlab3d", ssim_matlab3d},
-     {"ssim:uniform7", ssim_uniform7}}};
-
-}  // namespace
-
-double psnr(const FloatImage& a, const FloatImage& b) {
-  check_pair("psnr:rgb", a, b);
-  double sum = 0.0;
-  for (std::size_t i = 0; i < a.pixels.size(); ++i) {
-    const double difference = static_cast<double>(a.pixels[i]) - static_cast<double>(b.pixels[i]);
-    sum += difference * difference;
-  }
-  check_finite("psnr:rgb", sum);
-  if (sum == 0.0) return std::numeric_limits<double>::infinity();
-  return 10.0 * std::log10(static_cast<double>(a.numel()) / sum);
-}
-
-double ssim_gauss2d_valid(const FloatImage& a, const FloatImage& b) {
-  return ssim(a, b, {.name = "ssim:gauss2d-valid", .taps = gaussian_taps(5, 1.5)});
-}
-
-double ssim_matlab3d(const FloatImage& a, const FloatImage& b) {
-  return ssim(
-      a, b,
-      {.name = "ssim:matlab3d", .taps = gaussian_taps(5, 1.5), .replicate = true, .across_channels = true});
-}
-
-double ssim_uniform7(const FloatImage& a, const FloatImage& b) {
-  return ssim(
-      a, b,
-      {.name = "ssim:uniform7", .taps = std::vector<double>(7, 1.0 / 7.0), .covariance_scale = 49.0 / 48.0});
-}
-
-double metric(std::string_view name, const FloatImage& a, const FloatImage& b) {
-  const auto* found =
-      std::find_if(kMetrics.begin(), kMetrics.end(), [&](const auto& m) { return m.first == name; });
-  if (found != kMetrics.end()) return found->second(a, b);
+const MetricEntry& find_metric(std::string_view name) {
+  const auto* found = std::find_if(kMetrics.begin(), kMetrics.end(),
+                                   [&](const MetricEntry& entry) { return entry.name == name; });
+  if (found != kMetrics.end()) return *found;
   std::string names;
   for (const std::string& known : metric_names()) names += (names.empty() ? "" : ", ") + known;
   fail("metric: got the name '", name, "', expected one of ", names);
 }
 
+}  // namespace
+
+double psnr(const FloatImage& a, const FloatImage& b) {
+  check_metric_pair("psnr:rgb", a, b);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.pixels.size(); ++i) {
+    const double difference = static_cast<double>(a.pixels[i]) - static_cast<double>(b.pixels[i]);
+    sum += difference * difference;
+  }
+  return psnr_of("psnr:rgb", sum, a.numel(), 1.0);
+}
+
+double psnr_y(const FloatImage& a, const FloatImage& b) {
+  check_metric_pair("psnr:y", a, b);
+  const auto channels = static_cast<std::size_t>(a.channels);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.pixels.size(); i += channels) {
+    const double difference = studio_luma(&a.pixels[i], a.channels) - studio_luma(&b.pixels[i], b.channels);
+    sum += difference * difference;
+  }
+  return psnr_of("psnr:y", sum, a.width * a.height, 255.0);
+}
+
+double ssim_gauss2d_valid(const FloatImage& a, const FloatImage& b) {
+  return mean_ssim(a, b, gauss2d_valid("ssim:gauss2d-valid"));
+}
+
+double ssim_gauss2d_valid_y(const FloatImage& a, const FloatImage& b) {
+  check_metric_pair("ssim:gauss2d-valid-y", a, b);
+  return mean_ssim(luma_image(a), luma_image(b), gauss2d_valid("ssim:gauss2d-valid-y"));
+}
+
+double ssim_matlab3d(const FloatImage& a, const FloatImage& b) {
+  return mean_ssim(
+      a, b,
+      {.name = "ssim:matlab3d", .taps = gaussian_taps(5, 1.5), .replicate = true, .across_channels = true});
+}
+
+double ssim_uniform7(const FloatImage& a, const FloatImage& b) {
+  return mean_ssim(
+      a, b,
+      {.name = "ssim:uniform7", .taps = std::vector<double>(7, 1.0 / 7.0), .covariance_scale = 49.0 / 48.0});
+}
+
+double ms_ssim(const FloatImage& a, const FloatImage& b) {
+  check_metric_pair("ms-ssim", a, b);
+  check(std::min(a.width, a.height) >= kMsSsimMinimum, "ms-ssim: got images of ", a.width, "x", a.height,
+        ", expected at least ", kMsSsimMinimum, "x", kMsSsimMinimum, "; use an ssim of one scale");
+  std::vector<double> products(static_cast<std::size_t>(a.channels), 1.0);
+  FloatImage x = a;
+  FloatImage y = b;
+  for (std::size_t scale = 0; scale < kMsSsimWeights.size(); ++scale) {
+    const bool last = scale + 1 == kMsSsimWeights.size();
+    const std::vector<SsimMeans> means = ssim_means(x, y, gauss2d_valid("ms-ssim"));
+    for (std::size_t c = 0; c < means.size(); ++c) {
+      const double factor = last ? means[c].ssim : means[c].contrast_structure;
+      products[c] *= std::pow(std::max(factor, 0.0), kMsSsimWeights[scale]);
+    }
+    if (last) break;
+    x = halved(x);
+    y = halved(y);
+  }
+  double sum = 0.0;
+  for (const double product : products) sum += product;
+  return sum / static_cast<double>(products.size());
+}
+
+double metric(std::string_view name, const FloatImage& a, const FloatImage& b) {
+  return find_metric(name).function(a, b);
+}
+
+std::int64_t metric_minimum_side(std::string_view name) { return find_metric(name).minimum_side; }
+
 std::vector<std::string> metric_names() {
   std::vector<std::string> names;
   names.reserve(kMetrics.size());
-  for (const auto& entry : kMetrics) names.emplace_back(entry.first);
+  for (const MetricEntry& entry : kMetrics) names.emplace_back(entry.name);
   return names;
 }
 
 FloatImage quantize8(const FloatImage& image) { return to_float(to_integer(image, 8)); }
+
+FloatImage truncate8(const FloatImage& image) {
+  FloatImage result = image;
+  for (float& value : result.pixels) {
+    check(std::isfinite(value), "truncate8: a value is ", value,
+          ", expected finite numbers; look for the step that produced it");
+    // 1e-3 of a level: multiples of 1/255 that float rounds downwards keep their level.
+    value = std::floor(std::clamp(value, 0.0F, 1.0F) * 255.0F + 1e-3F) / 255.0F;
+  }
+  return result;
+}
 
 }  // namespace dg

@@ -15,6 +15,7 @@ struct Seen {
   int calls = 0;
   Shape output;
   std::int64_t multiply_adds = 0;
+  std::int64_t output_bytes = 0;
 };
 
 // Puts eval mode and an observer in place, and everything back at the end.
@@ -56,18 +57,25 @@ DType input_dtype(const Module& module) {
 std::map<const Module*, Seen> observe_forward(Module& module, const Shape& input) {
   std::map<const Module*, Seen> seen;
   const NoGrad no_grad(module.context());
-  const Probe probe(module, [&seen](const Module& called, const Tensor& x, const Tensor& y) {
+  const Tensor zeros = Tensor::zeros(module.context(), input, input_dtype(module));
+  observed_forward(module, zeros, [&seen](const Module& called, const Tensor& x, const Tensor& y) {
     Seen& entry = seen[&called];
     ++entry.calls;
     entry.output = y.shape();
+    entry.output_bytes = y.bytes();
     entry.multiply_adds += called.multiply_adds(x.shape(), y.shape());
   });
-  module(Tensor::zeros(module.context(), input, input_dtype(module)));
   return seen;
 }
 
 int depth_of(const std::string& name) {
   return name.empty() ? 0 : 1 + static_cast<int>(std::count(name.begin(), name.end(), '.'));
+}
+
+std::string mebi(std::int64_t bytes) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(2) << static_cast<double>(bytes) / 1048576.0;
+  return out.str();
 }
 
 // 11378179 -> "11,378,179"
@@ -92,6 +100,11 @@ std::string layer_text(const SummaryRow& row) {
 
 }  // namespace
 
+Tensor observed_forward(Module& module, const Tensor& input, ModuleObserver observer) {
+  const Probe probe(module, std::move(observer));
+  return module(input);
+}
+
 Summary summary(Module& module, const Shape& input) {
   const std::map<const Module*, Seen> seen = observe_forward(module, input);
   Summary result;
@@ -106,16 +119,20 @@ Summary summary(Module& module, const Shape& input) {
       row.calls = found->second.calls;
       row.output = found->second.output;
       row.multiply_adds = found->second.multiply_adds;
+      row.output_bytes = found->second.output_bytes;
     }
     for (const auto& parameter : entry.module->own_parameters()) {
       const std::int64_t numel = parameter->tensor.numel();
+      result.state_bytes += parameter->tensor.bytes();
       row.parameters += numel;
       (parameter->tensor.requires_grad() ? result.trained : result.not_trained) += numel;
     }
     for (const auto& [name, buffer] : entry.module->own_buffers()) {
       row.parameters += buffer->numel();
+      result.state_bytes += buffer->bytes();
       result.not_trained += buffer->numel();
     }
+    if (entry.module->children().empty()) result.output_bytes += row.output_bytes;
     result.multiply_adds += row.multiply_adds;
     result.rows.push_back(std::move(row));
   }
@@ -124,12 +141,12 @@ Summary summary(Module& module, const Shape& input) {
 }
 
 std::string to_string(const Summary& summary) {
-  const std::vector<std::string> titles{"Name", "Layer", "Output", "Parameters", "GMAC"};
+  const std::vector<std::string> titles{"Name", "Layer", "Output", "Parameters", "GMAC", "Output MiB"};
   std::vector<std::vector<std::string>> table{titles};
   for (const SummaryRow& row : summary.rows) {
     table.push_back({row.name.empty() ? "(network)" : row.name, layer_text(row),
                      row.calls > 0 ? to_string(row.output) : "not reached", with_commas(row.parameters),
-                     giga(row.multiply_adds, 1.0)});
+                     giga(row.multiply_adds, 1.0), row.calls > 0 ? mebi(row.output_bytes) : ""});
   }
   std::vector<std::size_t> width(titles.size(), 0);
   for (const auto& line : table) {
@@ -155,7 +172,9 @@ std::string to_string(const Summary& summary) {
       << "  trained         " << with_commas(summary.trained) << '\n'
       << "  not trained     " << with_commas(summary.not_trained) << '\n'
       << "One forward       " << giga(summary.multiply_adds, 1.0)
-      << " GMAC = " << giga(summary.multiply_adds, 2.0) << " GFLOP\n";
+      << " GMAC = " << giga(summary.multiply_adds, 2.0) << " GFLOP\n"
+      << "Memory            " << mebi(summary.state_bytes) << " MiB of parameters, "
+      << mebi(summary.output_bytes) << " MiB of layers' outputs\n";
   return out.str();
 }
 

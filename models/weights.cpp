@@ -9,11 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "data/keras_file.h"
 #include "data/safetensors.h"
 #include "data/torch_file.h"
 #include "kernels/check.h"
 #include "layers/state.h"
 #include "models/foreign_weights.h"
+#include "models/keras_weights.h"
 
 namespace dg {
 
@@ -23,6 +25,7 @@ constexpr std::string_view kFormat = "deblurgan";
 constexpr std::string_view kGeneratorPrefix = "generator.";
 constexpr std::string_view kEmaPrefix = "ema.";
 constexpr std::string_view kTorchEmaRoot = "params_ema";
+constexpr std::string_view kTorchFormat = "pt";  // what PyTorch's programs write into safetensors
 
 bool has_prefix(const SafeTensorsFile& file, std::string_view prefix) {
   return std::any_of(file.entries().begin(), file.entries().end(),
@@ -143,8 +146,7 @@ std::unique_ptr<Module> build(Context& context, const std::string& path, double 
   }
 }
 
-LoadedGenerator load_native(Context& context, const std::filesystem::path& path, const LoadOptions& options) {
-  const SafeTensorsFile file(path);
+LoadedGenerator load_native(Context& context, const SafeTensorsFile& file, const LoadOptions& options) {
   LoadedGenerator result;
   result.options = with_choices(options_of(file, options.preset), options);
   result.metadata = file.metadata();
@@ -153,9 +155,17 @@ LoadedGenerator load_native(Context& context, const std::filesystem::path& path,
   result.from_ema = prefix == kEmaPrefix;
   double held = 0.0;
   for (const SafeTensorEntry& entry : file.entries()) held += static_cast<double>(entry.numel());
-  result.network = build(context, path.string(), held, result.options);
+  result.network = build(context, file.path().string(), held, result.options);
   load(file, *result.network, prefix);
   return result;
+}
+
+// Copies the state into the network: all of it, or nothing and an Error.
+void load_foreign(const std::vector<NamedTensor>& state, const std::string& path, Module& module) {
+  const NoGrad no_grad(module.context());
+  const StateMismatch mismatch = load_state(module, state);
+  check(mismatch.empty(), path, ": these weights do not fit the network (", module.kind(),
+        "): ", to_string(mismatch), "; give weights of this network");
 }
 
 // ---- files of PyTorch ----
@@ -167,26 +177,100 @@ TorchFile read_torch(const std::filesystem::path& path, const LoadOptions& optio
 }
 
 void load_torch(const TorchFile& file, const std::string& path, Module& module) {
-  const NoGrad no_grad(module.context());
-  const StateMismatch mismatch = load_state(module, state_from_torch(module, file.tensors, path));
-  check(mismatch.empty(), path, ": these weights do not fit the network (", module.kind(),
-        "): ", to_string(mismatch), "; give weights of this network");
+  load_foreign(state_from_torch(module, file.tensors, path), path, module);
+}
+
+LoadedGenerator load_torch_generator(Context& context, const TorchFile& file, const std::string& path,
+                                     const GeneratorOptions& options) {
+  LoadedGenerator result;
+  result.options = options;
+  result.from_ema = file.root == kTorchEmaRoot;
+  result.from_checkpoint = result.from_ema;  // those files have "params" beside them
+  double held = 0.0;
+  for (const TorchTensor& tensor : file.tensors) held += static_cast<double>(tensor.values.size());
+  result.network = build(context, path, held, result.options);
+  load_torch(file, path, *result.network);
+  return result;
 }
 
 LoadedGenerator load_torch_generator(Context& context, const std::filesystem::path& path,
                                      const LoadOptions& options) {
   const TorchFile file = read_torch(path, options);
+  const GeneratorOptions found = options.preset.empty() ? recognise_generator(file.tensors, path.string())
+                                                        : find_preset(options.preset).generator;
+  return load_torch_generator(context, file, path.string(), with_choices(found, options));
+}
+
+// ---- safetensors with the names and layouts of PyTorch ----
+
+TorchFile as_torch(const SafeTensorsFile& file) {
+  TorchFile result;
+  for (const SafeTensorEntry& entry : file.entries()) {
+    if (entry.dtype == SafeDType::I64) continue;  // num_batches_tracked
+    result.tensors.push_back({entry.name, entry.shape, file.read_as_float(entry.name)});
+    check_finite(file.path().string(), entry.name, result.tensors.back().values);
+  }
+  return result;
+}
+
+bool is_torch_layout(const SafeTensorsFile& file, const LoadOptions& options) {
+  return options.preset.empty() && text_of(file.metadata(), "format") == kTorchFormat;
+}
+
+LoadedGenerator load_torch_safetensors(Context& context, const SafeTensorsFile& file,
+                                       const LoadOptions& options) {
+  const std::string path = file.path().string();
+  const TorchFile tensors = as_torch(file);
+  const bool named = !text_of(file.metadata(), "preset").empty();
+  GeneratorOptions found;
+  try {
+    found = named ? generator_options(file.metadata()) : recognise_generator(tensors.tensors, path);
+  } catch (const Error& error) {
+    fail(path, ": was not written by deblurgan, and as a file of PyTorch it fits no network: ", error.what(),
+         "; or name the preset that it was made for, if its tensors have deblurgan's names and layout");
+  }
+  LoadedGenerator result = load_torch_generator(context, tensors, path, with_choices(found, options));
+  result.metadata = file.metadata();
+  return result;
+}
+
+// ---- files of Keras ----
+
+KerasFile read_keras(const std::filesystem::path& path) {
+  KerasFile file = read_keras_file(path);
+  for (const KerasLayer& layer : file.layers) {
+    for (const KerasTensor& tensor : layer.tensors)
+      check_finite(path.string(), layer.name + "/" + tensor.name, tensor.values);
+  }
+  return file;
+}
+
+void load_keras(const KerasFile& file, const std::string& path, Module& module) {
+  load_foreign(state_from_keras(module, file, path), path, module);
+}
+
+LoadedGenerator load_keras_generator(Context& context, const std::filesystem::path& path,
+                                     const LoadOptions& options) {
+  const KerasFile file = read_keras(path);
   LoadedGenerator result;
-  result.options = with_choices(options.preset.empty() ? recognise_generator(file.tensors, path.string())
+  result.options = with_choices(options.preset.empty() ? recognise_keras_generator(file, path.string())
                                                        : find_preset(options.preset).generator,
                                 options);
-  result.from_ema = file.root == kTorchEmaRoot;
-  result.from_checkpoint = result.from_ema;  // those files have "params" beside them
   double held = 0.0;
-  for (const TorchTensor& tensor : file.tensors) held += static_cast<double>(tensor.values.size());
+  for (const KerasLayer& layer : file.layers) {
+    for (const KerasTensor& tensor : layer.tensors) held += static_cast<double>(tensor.values.size());
+  }
   result.network = build(context, path.string(), held, result.options);
-  load_torch(file, path.string(), *result.network);
+  load_keras(file, path.string(), *result.network);
   return result;
+}
+
+LoadedGenerator load_any(Context& context, const std::filesystem::path& path, const LoadOptions& options) {
+  if (looks_like_keras_file(path)) return load_keras_generator(context, path, options);
+  if (looks_like_torch_file(path)) return load_torch_generator(context, path, options);
+  const SafeTensorsFile file(path);
+  return is_torch_layout(file, options) ? load_torch_safetensors(context, file, options)
+                                        : load_native(context, file, options);
 }
 
 }  // namespace
@@ -214,15 +298,16 @@ void save_weights(const std::filesystem::path& path, const Module& module, const
 Metadata read_metadata(const std::filesystem::path& path) { return SafeTensorsFile(path).metadata(); }
 
 void load_weights(const std::filesystem::path& path, Module& module, const LoadOptions& options) {
+  if (looks_like_keras_file(path)) return load_keras(read_keras(path), path.string(), module);
   if (looks_like_torch_file(path)) return load_torch(read_torch(path, options), path.string(), module);
   const SafeTensorsFile file(path);
+  if (is_torch_layout(file, options)) return load_torch(as_torch(file), path.string(), module);
   load(file, module, generator_prefix(file, options));
 }
 
 LoadedGenerator load_generator(Context& context, const std::filesystem::path& path,
                                const LoadOptions& options) {
-  LoadedGenerator result = looks_like_torch_file(path) ? load_torch_generator(context, path, options)
-                                                       : load_native(context, path, options);
+  LoadedGenerator result = load_any(context, path, options);
   result.network->eval();
   return result;
 }

@@ -5,8 +5,11 @@
 // Checkpoints of a training have the same metadata; their generator's tensors are called "generator.<name>",
 // and its averages, where there are any, "ema.<name>".
 //
-// Files of PyTorch are read as well: state_dicts as torch.save writes them (data/torch_file.h), whose network
-// is recognised by its layers (models/foreign_weights.h). The content decides, not the file's name.
+// Files of other programs are read as well; the network is recognised by its layers, and the content decides, not
+// the file's name:
+//   PyTorch   state_dicts as torch.save writes them (data/torch_file.h), or in safetensors with the metadata
+//             format "pt" (models/foreign_weights.h)
+//   Keras     .h5, .weights.h5 and .keras (data/keras_file.h, models/keras_weights.h)
 #pragma once
 
 #include <filesystem>
@@ -42,20 +45,20 @@ struct LoadOptions {
 // Overwrites all parameters and buffers. Strict: throws Error, with what is missing, unexpected or of another
 // shape, unless names and shapes agree; then nothing has been written. Throws Error for values that are not
 // finite. A checkpoint gives its generator's weights. Metadata is not needed. A file of PyTorch may also hold
-// the weights of a PatchDiscriminator.
+// the weights of a PatchDiscriminator, one of Keras those of a KerasDiscriminator.
 void load_weights(const std::filesystem::path& path, Module& module, const LoadOptions& options = {});
 
 struct LoadedGenerator {
   GeneratorOptions options;
   std::unique_ptr<Module> network;  // in eval mode
-  Metadata metadata;                // of the file; PyTorch's have none
+  Metadata metadata;                // of the file; PyTorch's and Keras' have none
   bool from_checkpoint = false;
   bool from_ema = false;
 };
 
-// The network that the metadata describes, or that a file of PyTorch fits, with its weights. Throws Error for
-// a safetensors file that deblurgan did not write, unless a preset is named; for one that a newer deblurgan
-// wrote; for a file of PyTorch that fits no preset; and as load_weights.
+// The network that the metadata describes, or that a file of PyTorch or Keras fits, with its weights. Throws
+// Error for a safetensors file that neither deblurgan nor PyTorch wrote, unless a preset is named; for one that
+// a newer deblurgan wrote; for a file of PyTorch or Keras that fits no preset; and as load_weights.
 LoadedGenerator load_generator(Context& context, const std::filesystem::path& path,
                                const LoadOptions& options = {});
 

@@ -55,6 +55,28 @@ def ssim_matlab3d(a, b):
     return (((2 * ma * mb + c1) * (2 * vab + c2)) / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean()
 
 
+def luma(values):
+    """BT.601, studio range 16..235: what deblurring and super-resolution tables call Y."""
+    rgb = values if values.shape[2] == 3 else np.repeat(values, 3, axis=2)
+    return 16 + rgb @ np.array([65.481, 128.553, 24.966])
+
+
+def psnr_basicsr(a, b):
+    """Values of 0..255: 20 log10(255 / root of the mean squared difference)."""
+    return 20 * np.log10(255 / np.sqrt(np.mean((a - b) ** 2)))
+
+
+def ssim_basicsr(a, b):
+    """One channel of 0..255: 11x11 Gaussian of sigma 1.5, the border of 5 pixels left away."""
+    taps = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    window = np.outer(taps, taps) / taps.sum() ** 2
+    mean = lambda plane: correlate(plane, window)[5:-5, 5:-5]
+    ma, mb = mean(a), mean(b)
+    va, vb, vab = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    return (((2 * ma * mb + c1) * (2 * vab + c2)) / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean()
+
+
 def resized(values, width, height):
     return np.asarray(Image.fromarray(values.astype(np.float32), mode="F").resize((width, height), Image.BICUBIC))
 
@@ -66,14 +88,20 @@ def write(name, lines):
 def main():
     lines = [f"// Written by make_metrics_goldens.py: numpy {np.__version__}, scipy {scipy.__version__}, "
              f"scikit-image {skimage.__version__}.",
-             "// width, height, channels, psnr:rgb, ssim:gauss2d-valid, ssim:matlab3d, ssim:uniform7; -1: too small.",
+             "// width, height, channels, psnr:rgb, psnr:y, ssim:gauss2d-valid, ssim:gauss2d-valid-y, ssim:matlab3d, "
+             "ssim:uniform7; -1: too small.",
              "constexpr MetricsGolden kMetricsGoldens[] = {"]
     for width, height, channels in SIZES:
         a, b = picture(width, height, channels), damaged(width, height, channels)
-        gauss = -1.0
+        gauss = gauss_y = -1.0
         if min(width, height) >= 11:
             gauss = ssim_2d(a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
-        values = [peak_signal_noise_ratio(a, b, data_range=1.0), gauss, ssim_matlab3d(a, b), ssim_2d(a, b)]
+            gauss_y = ssim_basicsr(luma(a), luma(b))
+            per_channel = [ssim_basicsr(255 * a[..., c], 255 * b[..., c]) for c in range(channels)]
+            assert abs(np.mean(per_channel) - gauss) < 1e-9, "scikit-image and the written-out SSIM differ"
+        psnr = peak_signal_noise_ratio(a, b, data_range=1.0)
+        assert abs(psnr_basicsr(255 * a, 255 * b) - psnr) < 1e-9, "scikit-image and the written-out PSNR differ"
+        values = [psnr, psnr_basicsr(luma(a), luma(b)), gauss, gauss_y, ssim_matlab3d(a, b), ssim_2d(a, b)]
         lines.append(f"    {{{width}, {height}, {channels}, " + ", ".join(f"{v:.12g}" for v in values) + "},")
     write("metrics_goldens.inc", lines + ["};"])
 
