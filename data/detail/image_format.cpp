@@ -64,10 +64,17 @@ bool huffman_tables_fit(Bytes segment) {
   return true;
 }
 
+// Where the start marker FF D8 of a JPEG ends; 0: there is none. Any number of FF may stand before it, and stb skips them.
+std::size_t jpeg_start(Bytes bytes) {
+  std::size_t at = 0;
+  while (at < bytes.size() && bytes[at] == 0xff) ++at;
+  return at > 0 && at < bytes.size() && bytes[at] == 0xd8 ? at + 1 : 0;
+}
+
 // Follows the segments, so that an end marker inside of one (a thumbnail, a comment) does not count.
 std::string jpeg_damage(Bytes bytes) {
   const char* const truncated = "the file ends before the end marker of the JPEG";
-  std::size_t at = 2;
+  std::size_t at = jpeg_start(bytes);
   while (at + 1 < bytes.size()) {
     const std::uint8_t marker = bytes[at + 1];
     if (bytes[at] != 0xff || marker == 0xff) {  // coded data, or a fill byte
@@ -133,7 +140,7 @@ ImageFormat sniff_image_format(Bytes bytes) {
       std::equal(std::begin(kPngSignature), std::end(kPngSignature), bytes.begin())) {
     return ImageFormat::png;
   }
-  if (bytes.size() >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff) return ImageFormat::jpeg;
+  if (jpeg_start(bytes) > 0) return ImageFormat::jpeg;
   if (bytes.size() >= 2 && bytes[0] == 'B' && bytes[1] == 'M') return ImageFormat::bmp;
   return ImageFormat::tga;
 }

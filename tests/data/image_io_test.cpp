@@ -208,6 +208,8 @@ TEST_CASE("image_io: a JPEG with impossible Huffman tables does not reach the de
   REQUIRE(at != jpeg.end());
   std::fill_n(at + 5, 16, std::uint8_t{255});  // 4080 codes of 8 bits
   CHECK_THAT(decode_error(jpeg), Catch::Contains("Huffman tables"));
+  jpeg.insert(jpeg.begin(), 3, std::uint8_t{0xff});  // fill bytes before the start marker, which stb skips
+  CHECK_THAT(decode_error(jpeg), Catch::Contains("Huffman tables"));
 }
 
 TEST_CASE("image_io: what is no image is refused by name") {
