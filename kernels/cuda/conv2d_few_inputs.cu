@@ -97,9 +97,8 @@ __device__ __forceinline__ void load_patch(const ConvWindow& w, const Patch& pat
 }
 
 // kTapsW, kStep: the kernel's width and the horizontal stride, or both 0: what the window says.
-// Four blocks a multiprocessor; the 4x4 window with stride 2 needs more registers than that leaves on sm_80.
 template <typename T, int kTapsW, int kStep>
-__global__ void __launch_bounds__(kThreads, kTapsW == 4 ? 3 : 4)
+__global__ void __launch_bounds__(kThreads, 4)
     few_inputs_kernel(ConvWindow w, Tiling tiling, const T* source, const T* weight, const T* bias, T* out,
                       Epilogue epilogue, bool vector) {
   constexpr bool kStatic = kTapsW > 0;
