@@ -74,7 +74,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
       ->required()
       ->type_name("OUT");
   app.add_option("-w,--weights", arguments.weights,
-                 "Weights or a checkpoint, .safetensors; or a state_dict of PyTorch, .pth")
+                 "Weights or a checkpoint, .safetensors; PyTorch's .pth; Keras' .h5, .weights.h5 or .keras")
       ->required()
       ->type_name("FILE");
   CLI::Option* extension =

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "layers/conv.h"
+
 namespace dg::bench {
 namespace {
 
@@ -27,17 +29,8 @@ Conv2dShape conv(const ImageBatch& x, const Layer& layer) {
 ImageBatch grown(ImageBatch x, std::int64_t border) { return {x.n, x.h + 2 * border, x.w + 2 * border}; }
 ImageBatch divided(ImageBatch x, std::int64_t by) { return {x.n, x.h / by, x.w / by}; }
 
-// TensorFlow's SAME: ceil(extent / stride) outputs, and what is odd of the padding at the end.
 Layer same(const ImageBatch& x, Layer layer) {
-  const auto split = [&](std::int64_t extent, std::int64_t& before, std::int64_t& after) {
-    const std::int64_t outputs = (extent + layer.stride - 1) / layer.stride;
-    const std::int64_t total =
-        std::max<std::int64_t>(0, (outputs - 1) * layer.stride + layer.kernel - extent);
-    before = total / 2;
-    after = total - before;
-  };
-  split(x.h, layer.padding.top, layer.padding.bottom);
-  split(x.w, layer.padding.left, layer.padding.right);
+  layer.padding = same_padding(x.h, x.w, layer.kernel, layer.kernel, layer.stride);
   return layer;
 }
 

@@ -73,7 +73,7 @@ void max_pool2d_scatter(Machine& m, ConstArray dy, const std::int32_t* indices, 
 void max_pool2d_gather(Machine& m, ConstArray x, const std::int32_t* indices, Array y,
                        const Pool2dShape& shape);
 
-// norm.cu
+// norm.cu, norm_grad.cu
 void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y,
           Array mean, Array variance, double eps, const NormShape& shape, const Epilogue& epilogue);
 void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance,

@@ -84,6 +84,13 @@ struct JoinSums {
   }
 };
 
+// g = dy * activation'(pre_activation).
+template <typename T>
+__device__ __forceinline__ Compute<T> behind_activation(const NormGradArguments<T>& a, Compute<T> dy,
+                                                        Compute<T> pre_activation) {
+  return pre_activation > 0 ? dy : a.slope * dy;
+}
+
 // This thread's sums of g and g (x - mean) over its pixels of its strip.
 template <typename T, int kWidth>
 __device__ __forceinline__ ChannelPairs<Compute<T>, kWidth> strip_sums(
@@ -109,8 +116,8 @@ __device__ __forceinline__ ChannelPairs<Compute<T>, kWidth> strip_sums(
 #pragma unroll
       for (int j = 0; j < kCount; ++j) {
         const C deviation = static_cast<C>(x[j].value[i]) - mean.value[i];
-        const C incoming = static_cast<C>(dy[j].value[i]);
-        const C g = deviation * scale.value[i] + shift.value[i] > 0 ? incoming : a.slope * incoming;
+        const C pre_activation = deviation * scale.value[i] + shift.value[i];
+        const C g = behind_activation(a, static_cast<C>(dy[j].value[i]), pre_activation);
         mine.first.value[i] += g;
         mine.second.value[i] += g * deviation;
       }
@@ -187,8 +194,8 @@ __global__ void __launch_bounds__(kNormThreads, 2)
 #pragma unroll
       for (int j = 0; j < kCount; ++j) {
         const C deviation = static_cast<C>(x[j].value[i]) - mean.value[i];
-        const C incoming = static_cast<C>(dy[j].value[i]);
-        const C g = deviation * scale.value[i] + shift.value[i] > 0 ? incoming : a.slope * incoming;
+        const C pre_activation = deviation * scale.value[i] + shift.value[i];
+        const C g = behind_activation(a, static_cast<C>(dy[j].value[i]), pre_activation);
         dy[j].value[i] = T(scale.value[i] * (g - mean_g.value[i] - deviation * mean_gh.value[i]));
       }
     }

@@ -13,6 +13,7 @@ std::vector<std::unique_ptr<Backend>> devices(CudaOptions options) {
     out.push_back(make_cuda_emulated_backend(options));
   }
   if (has_gpu()) out.push_back(make_cuda_backend(options));
+  if (out.empty()) WARN("not compared: this build has no emulator, this machine no GPU");
   return out;
 }
 

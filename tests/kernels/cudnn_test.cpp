@@ -31,7 +31,10 @@ class NamedLibrary {
 // A GPU whose convolutions are cuDNN's; none where the machine lacks either.
 std::vector<std::unique_ptr<Backend>> cudnn_devices(bool tf32) {
   std::vector<std::unique_ptr<Backend>> out;
-  if (!has_gpu()) return out;
+  if (!has_gpu()) {
+    WARN("not compared: no GPU");
+    return out;
+  }
   try {
     out.push_back(make_cuda_backend({.tf32 = tf32, .conv_tier = CudaConvTier::cudnn}));
   } catch (const Error& error) {
@@ -91,7 +94,10 @@ TEST_CASE("cuDNN: an uneven padding becomes a larger input with the same output"
 }
 
 TEST_CASE("cuDNN: the emulated device refuses it") {
-  if (!has_cuda_emulator()) return;
+  if (!has_cuda_emulator()) {
+    WARN("not run: this build has no emulator");
+    return;
+  }
   CHECK_THROWS_WITH(make_cuda_emulated_backend({.conv_tier = CudaConvTier::cudnn}),
                     Catch::Contains("cuDNN needs a GPU") && Catch::Contains("cuda-emulated"));
 }

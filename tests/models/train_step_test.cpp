@@ -76,7 +76,10 @@ std::vector<double> all_losses(const StepLosses& losses) {
 }  // namespace
 
 TEST_CASE("train step: a WGAN-GP step on the emulated GPU equals the CPU's") {
-  if (!has_cuda_emulator()) return;
+  if (!has_cuda_emulator()) {
+    WARN("not run: this build has no emulator");
+    return;
+  }
   MiniatureGan cpu({.threads = 1, .seed = 5});
   MiniatureGan emulated({.device = "cuda-emulated", .seed = 5});
   // The same seed has drawn the same weights, up to the rounding of log and cos.
@@ -94,7 +97,10 @@ TEST_CASE("train step: a WGAN-GP step on the emulated GPU equals the CPU's") {
 }
 
 TEST_CASE("train step: as a graph it loses and learns the same, bit for bit") {
-  if (!has_cuda_emulator()) return;
+  if (!has_cuda_emulator()) {
+    WARN("not run: this build has no emulator");
+    return;
+  }
   MiniatureGan eager({.device = "cuda-emulated", .seed = 6});
   MiniatureGan captured({.device = "cuda-emulated", .seed = 6}, true);
   for (int step = 1; step <= 4; ++step) {
