@@ -96,9 +96,16 @@ __device__ __forceinline__ void load_patch(const ConvWindow& w, const Patch& pat
   }
 }
 
+// Before sm_90 ptxas finds the registers of four blocks one too few for the long window of stride 2, and spills.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+constexpr int kBlocksOfStride2 = 2;
+#else
+constexpr int kBlocksOfStride2 = 4;
+#endif
+
 // kTapsW, kStep: the kernel's width and the horizontal stride, or both 0: what the window says.
 template <typename T, int kTapsW, int kStep>
-__global__ void __launch_bounds__(kThreads, 4)
+__global__ void __launch_bounds__(kThreads, kStep == 2 ? kBlocksOfStride2 : 4)
     few_inputs_kernel(ConvWindow w, Tiling tiling, const T* source, const T* weight, const T* bias, T* out,
                       Epilogue epilogue, bool vector) {
   constexpr bool kStatic = kTapsW > 0;
