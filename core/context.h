@@ -81,6 +81,8 @@ class Context {
   void set_module_observer(ModuleObserver observer) { module_observer_ = std::move(observer); }
 
  private:
+  friend class DryRun;  // puts another device in the place of this one for a while
+
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<CachingAllocator> allocator_;
   Generator random_;

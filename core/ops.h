@@ -144,6 +144,13 @@ struct BatchNormResult {
 BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, NormOptions options = {},
                            const Tensor& residual = {});
 
+struct ChannelMoments {
+  Tensor mean;      // (N,C)
+  Tensor variance;  // (N,C), biased
+};
+// Of each image and channel over H, W: what instance_norm divides by. float32 where x is bfloat16. Not recorded.
+ChannelMoments channel_moments(const Tensor& x);
+
 // ---- random (core/ops/dropout.cpp) ----
 // Zeroes each element with probability `rate` and divides the others by 1 - rate.
 // Draws from the context's generator.

@@ -103,6 +103,8 @@ class Backend {
   virtual void synchronize() = 0;
   // Scratch memory that kernels hold beside what was allocated, in bytes.
   virtual std::int64_t workspace_bytes() const = 0;
+  // What the device's memory still has room for; the largest number where nothing is known.
+  virtual std::int64_t available_bytes() const = 0;
 
   // ---- elementwise ----
   virtual void fill(Array y, std::int64_t n, double value) = 0;
@@ -128,6 +130,11 @@ class Backend {
   virtual void conv2d_grad_weight(ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape) = 0;
   // The name of the algorithm that a pass takes for this shape: "direct", "tiled", "implicit_gemm_bf16", ...
   virtual std::string conv2d_algorithm(ConvPass pass, DType dtype, const Conv2dShape& shape) const = 0;
+  // The scratch memory that a pass needs beside its arrays, as far as it grows with the image.
+  virtual std::int64_t conv2d_scratch_bytes(ConvPass /*pass*/, DType /*dtype*/,
+                                            const Conv2dShape& /*shape*/) const {
+    return 0;
+  }
 
   // ---- resampling ----
   virtual void pad2d(ConstArray x, Array y, const Pad2dShape& shape) = 0;

@@ -92,12 +92,17 @@ Conv2d::Conv2d(Context& context, Conv2dConfig config)
   }
 }
 
+Padding2d Conv2d::padding_for(std::int64_t height, std::int64_t width) const {
+  if (!config_.same) return config_.padding;
+  return same_padding(height, width, config_.kernel_h, config_.kernel_w, config_.stride);
+}
+
 Tensor Conv2d::forward(const Tensor& x) {
-  Padding2d padding = config_.padding;
-  if (config_.same) {
-    check(x.rank() == 4, "Conv2d: got an input of shape ", x.shape(), ", expected (N,H,W,C), reshape it");
-    padding = same_padding(x.dim(1), x.dim(2), config_.kernel_h, config_.kernel_w, config_.stride);
-  }
+  check(x.rank() == 4, "Conv2d: got an input of shape ", x.shape(), ", expected (N,H,W,C), reshape it");
+  return convolve(x, padding_for(x.dim(1), x.dim(2)));
+}
+
+Tensor Conv2d::convolve(const Tensor& x, const Padding2d& padding) const {
   return conv2d(x, cast(weight_, x.dtype()), bias_ != nullptr ? cast(*bias_, x.dtype()) : Tensor(),
                 Conv2dOptions::same_stride(config_.stride, padding), config_.epilogue);
 }
@@ -139,11 +144,15 @@ ConvTranspose2d::ConvTranspose2d(Context& context, ConvTranspose2dConfig config)
 }
 
 Tensor ConvTranspose2d::forward(const Tensor& x) {
+  return convolve(x, {config_.padding, config_.output_padding});
+}
+
+Tensor ConvTranspose2d::convolve(const Tensor& x, const Margin& margin) const {
   ConvTranspose2dOptions options;
   options.stride_h = config_.stride;
   options.stride_w = config_.stride;
-  options.padding = config_.padding;
-  options.output_padding_h = config_.output_padding;
+  options.padding = margin.cut;
+  options.output_padding_h = margin.added_rows;
   options.output_padding_w = config_.output_padding;
   const Tensor y = conv_transpose2d(x, cast(weight_, x.dtype()),
                                     bias_ != nullptr ? cast(*bias_, x.dtype()) : Tensor(), options);

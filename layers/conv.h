@@ -41,7 +41,13 @@ class Conv2d final : public Module {
   std::int64_t multiply_adds(const Shape& input, const Shape& output) const override;
   const Conv2dConfig& config() const { return config_; }  // kernel_h and kernel_w are filled in
 
+  // The zeros around an image of this size.
+  Padding2d padding_for(std::int64_t height, std::int64_t width) const;
+  // The layer with other zeros around: a part of an image has none where the image goes on.
+  Tensor with_padding(const Tensor& x, const Padding2d& padding) { return observed(x, convolve(x, padding)); }
+
  private:
+  Tensor convolve(const Tensor& x, const Padding2d& padding) const;
   Tensor forward(const Tensor& x) override;
 
   Conv2dConfig config_;
@@ -74,7 +80,15 @@ class ConvTranspose2d final : public Module {
   std::int64_t multiply_adds(const Shape& input, const Shape& output) const override;
   const ConvTranspose2dConfig& config() const { return config_; }
 
+  // The layer with another margin cut from the result, or added at its bottom: of a part of an image.
+  struct Margin {
+    Padding2d cut = {};
+    std::int64_t added_rows = 0;  // less than the stride
+  };
+  Tensor with_margin(const Tensor& x, const Margin& margin) { return observed(x, convolve(x, margin)); }
+
  private:
+  Tensor convolve(const Tensor& x, const Margin& margin) const;
   Tensor forward(const Tensor& x) override;
 
   ConvTranspose2dConfig config_;

@@ -29,13 +29,15 @@ void check_channels(const char* layer, const Tensor& x, std::int64_t channels) {
 
 // With s = gamma / sqrt(var + eps):  y = activation(x * s + (beta - mean * s)) + residual. gamma, beta and residual may
 // be undefined.
-Tensor normalise_with(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& gamma,
-                      const Tensor& beta, const NormOptions& options, const Tensor& residual) {
+Tensor scale_and_shift(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& gamma,
+                       const Tensor& beta, const NormOptions& options, const Tensor& residual) {
   Tensor scale = reciprocal(sqrt(affine(var, 1.0, options.eps)));
   if (gamma.defined()) scale = mul(gamma, scale);
   Tensor shift = neg(mul(mean, scale));
   if (beta.defined()) shift = add(beta, shift);
-  Tensor y = cast(add(mul(cast(x, scale.dtype()), scale), shift), x.dtype());
+  Tensor y = mul(cast(x, scale.dtype()), scale);  // step by step: what is done with is given back
+  y = add(y, shift);
+  y = cast(y, x.dtype());
   if (options.epilogue.activation == Activation::leaky_relu) y = leaky_relu(y, options.epilogue.slope);
   return residual.defined() ? add(y, residual) : y;
 }
@@ -72,15 +74,17 @@ InstanceNorm2d::InstanceNorm2d(Context& context, InstanceNorm2dConfig config)
 
 Tensor InstanceNorm2d::normalise(const Tensor& x, const Tensor& residual) {
   check_channels("InstanceNorm2d", x, config_.channels);
-  const NormOptions options{config_.eps, config_.epilogue};
   if (config_.use_running_stats_in_eval) {
-    if (!training()) {
-      return normalise_with(x, *running_mean_, *running_var_, or_none(gamma_), or_none(beta_), options,
-                            residual);
-    }
+    if (!training()) return normalise_with(x, *running_mean_, *running_var_, residual);
     update_running_stats(cast(x, running_mean_->dtype()));
   }
-  return instance_norm(x, or_none(gamma_), or_none(beta_), options, residual);
+  return instance_norm(x, or_none(gamma_), or_none(beta_), {config_.eps, config_.epilogue}, residual);
+}
+
+Tensor InstanceNorm2d::normalise_with(const Tensor& x, const Tensor& mean, const Tensor& variance,
+                                      const Tensor& residual) {
+  return scale_and_shift(x, mean, variance, or_none(gamma_), or_none(beta_), {config_.eps, config_.epilogue},
+                         residual);
 }
 
 void InstanceNorm2d::update_running_stats(const Tensor& x) {
@@ -117,11 +121,8 @@ BatchNorm2d::BatchNorm2d(Context& context, BatchNorm2dConfig config)
 
 Tensor BatchNorm2d::normalise(const Tensor& x, const Tensor& residual) {
   check_channels("BatchNorm2d", x, config_.channels);
-  const NormOptions options{config_.eps, config_.epilogue};
-  if (!training()) {
-    return normalise_with(x, running_mean_, running_var_, gamma_, beta_, options, residual);
-  }
-  const BatchNormResult result = batch_norm(x, gamma_, beta_, options, residual);
+  if (!training()) return normalise_with(x, running_mean_, running_var_, residual);
+  const BatchNormResult result = batch_norm(x, gamma_, beta_, {config_.eps, config_.epilogue}, residual);
   const NoGrad no_grad(context());
   Tensor variance = result.variance;
   if (config_.unbiased_running_variance) {
@@ -132,6 +133,11 @@ Tensor BatchNorm2d::normalise(const Tensor& x, const Tensor& residual) {
   }
   move_running_stats(running_mean_, result.mean, running_var_, variance, config_.momentum);
   return result.output;
+}
+
+Tensor BatchNorm2d::normalise_with(const Tensor& x, const Tensor& mean, const Tensor& variance,
+                                   const Tensor& residual) {
+  return scale_and_shift(x, mean, variance, gamma_, beta_, {config_.eps, config_.epilogue}, residual);
 }
 
 std::string BatchNorm2d::details() const {

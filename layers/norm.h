@@ -19,8 +19,19 @@ class NormLayer : public Module {
   // The layer's result plus `residual`, which has x's shape.
   Tensor operator()(const Tensor& x, const Tensor& residual) { return observed(x, normalise(x, residual)); }
 
+  // Whether the layer, in its present mode, takes mean and variance of what it is given rather than of its buffers.
+  virtual bool measures_input() const = 0;
+  // The layer with given statistics, (C) or (N,1,1,C): x may be a part of the image that they were taken of. The
+  // residual may be undefined.
+  Tensor with_statistics(const Tensor& x, const Tensor& mean, const Tensor& variance,
+                         const Tensor& residual = {}) {
+    return observed(x, normalise_with(x, mean, variance, residual));
+  }
+
  protected:
   virtual Tensor normalise(const Tensor& x, const Tensor& residual) = 0;
+  virtual Tensor normalise_with(const Tensor& x, const Tensor& mean, const Tensor& variance,
+                                const Tensor& residual) = 0;
 
  private:
   Tensor forward(const Tensor& x) final { return normalise(x, {}); }
@@ -48,9 +59,12 @@ class InstanceNorm2d final : public NormLayer {
   std::string kind() const override { return "InstanceNorm2d"; }
   std::string details() const override;
   const InstanceNorm2dConfig& config() const { return config_; }
+  bool measures_input() const override { return training() || !config_.use_running_stats_in_eval; }
 
  private:
   Tensor normalise(const Tensor& x, const Tensor& residual) override;
+  Tensor normalise_with(const Tensor& x, const Tensor& mean, const Tensor& variance,
+                        const Tensor& residual) override;
   void update_running_stats(const Tensor& x);
 
   InstanceNorm2dConfig config_;
@@ -82,9 +96,12 @@ class BatchNorm2d final : public NormLayer {
   std::string kind() const override { return "BatchNorm2d"; }
   std::string details() const override;
   const BatchNorm2dConfig& config() const { return config_; }
+  bool measures_input() const override { return training(); }
 
  private:
   Tensor normalise(const Tensor& x, const Tensor& residual) override;
+  Tensor normalise_with(const Tensor& x, const Tensor& mean, const Tensor& variance,
+                        const Tensor& residual) override;
 
   BatchNorm2dConfig config_;
   Tensor& gamma_;

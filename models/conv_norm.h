@@ -1,6 +1,7 @@
 // A convolution, the normalisation behind it and their activation: what every network on this floor is made of.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "layers/activation.h"
 #include "layers/conv.h"
 #include "layers/norm.h"
+#include "models/bands/stage.h"
 
 namespace dg {
 
@@ -44,6 +46,12 @@ class ConvNorm final : public Module {
   }
 
   std::string kind() const override { return "ConvNorm"; }
+
+  // The same, for bands; `border` is what the network does to the input first.
+  BandStage stage(BandBorder border) requires std::same_as<Conv, Conv2d> {
+    return {conv_, norm_.get(), border};
+  }
+  BandStage stage() { return {conv_, norm_.get()}; }
 
  private:
   static typename Conv::Config with_epilogue(typename Conv::Config conv, const Epilogue& epilogue) {

@@ -37,6 +37,8 @@ ResidualBlockConfig block(const KerasGeneratorConfig& config) {
 
 Tensor reflect(const Tensor& x) { return pad2d(x, Padding2d::all(3), PadMode::reflect); }
 
+Tensor average(const Tensor& image, const Tensor& x) { return (x + image) * 0.5; }
+
 Tensor upsample(const Tensor& x) { return upsample_nearest2d(x, 2); }
 
 // Four convolutions halve the size, rounding up.
@@ -73,10 +75,19 @@ Tensor KerasGenerator::forward(const Tensor& image) {
   x = down1_(x);                                      // (N, H/2, W/2, 2 ngf)
   x = down2_(x);                                      // (N, H/4, W/4, 4 ngf)
   x = (*blocks_)(x);
-  x = up1_(upsample(x));                       // (N, H/2, W/2, 2 ngf)
-  x = up2_(upsample(x));                       // (N, H,   W,   ngf)
-  x = cast(tail_(reflect(x)), image.dtype());  // (N, H,   W,   3)
-  return (x + image) * 0.5;
+  x = up1_(upsample(x));                                          // (N, H/2, W/2, 2 ngf)
+  x = up2_(upsample(x));                                          // (N, H,   W,   ngf)
+  return average(image, cast(tail_(reflect(x)), image.dtype()));  // (N, H, W, 3)
+}
+
+BandNetwork KerasGenerator::bands() {
+  BandNetwork network;
+  network.sections.push_back({.stages = {head_.stage({.reflect = 3}), down1_.stage(), down2_.stage()}});
+  for (BandSection& section : sections_of(*blocks_)) network.sections.push_back(std::move(section));
+  network.sections.push_back(
+      {.stages = {up1_.stage({.upsample = 2}), up2_.stage({.upsample = 2}), tail_.stage({.reflect = 3})}});
+  network.result = average;
+  return network;
 }
 
 KerasDiscriminator::KerasDiscriminator(Context& context, const KerasDiscriminatorConfig& config)

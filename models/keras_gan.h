@@ -20,6 +20,7 @@
 
 #include "layers/container.h"
 #include "layers/dense.h"
+#include "models/bands/network.h"
 #include "models/conv_norm.h"
 #include "models/conv_stages.h"
 
@@ -33,7 +34,7 @@ struct KerasGeneratorConfig {
 };
 
 // Images (N,H,W,3) in [-1, 1] -> restored images of the same shape. H and W are multiples of 4, at least 8.
-class KerasGenerator final : public Module {
+class KerasGenerator final : public Module, public Banded {
  public:
   static constexpr std::int64_t kSizeMultiple = 4;
   static constexpr std::int64_t kMinimumSize = 8;
@@ -42,6 +43,7 @@ class KerasGenerator final : public Module {
 
   std::string kind() const override { return "KerasGenerator"; }
   const KerasGeneratorConfig& config() const { return config_; }
+  BandNetwork bands() override;
 
  private:
   Tensor forward(const Tensor& image) override;

@@ -27,8 +27,20 @@ Tensor QuarterGenerator::forward(const Tensor& image) {
   check_image_batch("QuarterGenerator", image, kSizeMultiple, kMinimumSize);
   Tensor x = head_(to_compute_type(image));  // (N, H/4, W/4, ngf)
   x = (*blocks_)(x);
-  x = cast(tail_(x), image.dtype());  // (N, H, W, 3)
+  return result(image, cast(tail_(x), image.dtype()));  // (N, H, W, 3)
+}
+
+Tensor QuarterGenerator::result(const Tensor& image, const Tensor& x) const {
   return config_.learn_residual ? clamp(image + x, -1.0, 1.0) : x;
+}
+
+BandNetwork QuarterGenerator::bands() {
+  BandNetwork network;
+  network.sections.push_back({.stages = {head_.stage()}});
+  for (BandSection& section : sections_of(*blocks_)) network.sections.push_back(std::move(section));
+  network.sections.push_back({.stages = {tail_.stage()}});
+  network.result = [this](const Tensor& image, const Tensor& x) { return result(image, x); };
+  return network;
 }
 
 }  // namespace dg

@@ -28,7 +28,7 @@ struct QuarterGeneratorConfig {
 };
 
 // Images (N,H,W,3) in [-1, 1] -> restored images of the same shape. H and W are multiples of 4, at least 8.
-class QuarterGenerator final : public Module {
+class QuarterGenerator final : public Module, public Banded {
  public:
   static constexpr std::int64_t kSizeMultiple = 4;
   static constexpr std::int64_t kMinimumSize = 8;  // the blocks reflect one pixel at a quarter of the size
@@ -37,9 +37,11 @@ class QuarterGenerator final : public Module {
 
   std::string kind() const override { return "QuarterGenerator"; }
   const QuarterGeneratorConfig& config() const { return config_; }
+  BandNetwork bands() override;
 
  private:
   Tensor forward(const Tensor& image) override;
+  Tensor result(const Tensor& image, const Tensor& x) const;
 
   QuarterGeneratorConfig config_;
   ConvNorm<Conv2d> head_;

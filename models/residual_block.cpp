@@ -51,6 +51,25 @@ Tensor ResidualBlock::forward(const Tensor& x) {
   return norm2_ != nullptr ? (*norm2_)(y, x) : x + y;
 }
 
+BandSection ResidualBlock::section() {
+  check(!dropout_.config().always || dropout_.config().rate == 0.0,
+        "bands: the network's dropout is on at test, and draws by the position in the whole image; restore "
+        "without "
+        "tiles or without dropout");
+  constexpr BandBorder kBorder{.reflect = 1};
+  BandSection section{.stages = {{conv1_, norm1_.get(), kBorder}}, .residual = true};
+  if (conv2_ != nullptr) section.stages.emplace_back(*conv2_, norm2_.get(), kBorder);
+  return section;
+}
+
+std::vector<BandSection> sections_of(Sequential& blocks) {
+  std::vector<BandSection> sections;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    sections.push_back(dynamic_cast<ResidualBlock&>(blocks[i]).section());
+  }
+  return sections;
+}
+
 std::unique_ptr<Sequential> make_residual_blocks(Context& context, std::int64_t count,
                                                  const ResidualBlockConfig& config) {
   check(count >= 0, "residual blocks: got a count of ", count, ", give 0 or more");

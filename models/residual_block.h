@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "layers/container.h"
 #include "layers/dropout.h"
+#include "models/bands/network.h"
 #include "models/conv_norm.h"
 
 namespace dg {
@@ -31,6 +33,9 @@ class ResidualBlock final : public Module {
 
   std::string kind() const override { return "ResidualBlock"; }
 
+  // The same in eval mode, for bands. Throws Error with dropout_at_test.
+  BandSection section();
+
  private:
   Tensor forward(const Tensor& x) override;
 
@@ -40,6 +45,9 @@ class ResidualBlock final : public Module {
   std::unique_ptr<Conv2d> conv2_;
   std::unique_ptr<NormLayer> norm2_;
 };
+
+// Those of a generator, one section each.
+std::vector<BandSection> sections_of(Sequential& blocks);
 
 // `count` of them, one after the other: children "0", "1", ...
 std::unique_ptr<Sequential> make_residual_blocks(Context& context, std::int64_t count,

@@ -75,10 +75,22 @@ Tensor ResnetGenerator::forward(const Tensor& image) {
   x = down1_(x);                                      // (N, H/2, W/2, 2 ngf)
   x = down2_(x);                                      // (N, H/4, W/4, 4 ngf)
   x = (*blocks_)(x);
-  x = up1_(x);                                 // (N, H/2, W/2, 2 ngf)
-  x = up2_(x);                                 // (N, H,   W,   ngf)
-  x = cast(tail_(reflect(x)), image.dtype());  // (N, H,   W,   3)
+  x = up1_(x);                                                   // (N, H/2, W/2, 2 ngf)
+  x = up2_(x);                                                   // (N, H,   W,   ngf)
+  return result(image, cast(tail_(reflect(x)), image.dtype()));  // (N, H, W, 3)
+}
+
+Tensor ResnetGenerator::result(const Tensor& image, const Tensor& x) const {
   return config_.learn_residual ? clamp(image + x, -1.0, 1.0) : x;
+}
+
+BandNetwork ResnetGenerator::bands() {
+  BandNetwork network;
+  network.sections.push_back({.stages = {head_.stage({.reflect = 3}), down1_.stage(), down2_.stage()}});
+  for (BandSection& section : sections_of(*blocks_)) network.sections.push_back(std::move(section));
+  network.sections.push_back({.stages = {up1_.stage(), up2_.stage(), tail_.stage({.reflect = 3})}});
+  network.result = [this](const Tensor& image, const Tensor& x) { return result(image, x); };
+  return network;
 }
 
 }  // namespace dg

@@ -32,7 +32,7 @@ struct ResnetGeneratorConfig {
 };
 
 // Images (N,H,W,3) in [-1, 1] -> restored images of the same shape. H and W are multiples of 4, at least 8.
-class ResnetGenerator final : public Module {
+class ResnetGenerator final : public Module, public Banded {
  public:
   static constexpr std::int64_t kSizeMultiple = 4;
   static constexpr std::int64_t kMinimumSize = 8;  // the blocks reflect one pixel at a quarter of the size
@@ -41,9 +41,11 @@ class ResnetGenerator final : public Module {
 
   std::string kind() const override { return "ResnetGenerator"; }
   const ResnetGeneratorConfig& config() const { return config_; }
+  BandNetwork bands() override;
 
  private:
   Tensor forward(const Tensor& image) override;
+  Tensor result(const Tensor& image, const Tensor& x) const;
 
   ResnetGeneratorConfig config_;
   ConvNorm<Conv2d> head_;

@@ -106,6 +106,14 @@ Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, N
   return reshape(norm("instance_norm", in).output, x.shape());
 }
 
+ChannelMoments channel_moments(const Tensor& x) {
+  check_image("channel_moments", x);
+  const NoGrad no_grad(x.context());
+  const Shape rows{x.dim(0), x.dim(1) * x.dim(2), 1, x.dim(3)};
+  const NormResult result = norm("channel_moments", {reshape(x, rows), {}, {}, {}, {}});
+  return {result.mean, result.variance};
+}
+
 BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, NormOptions options,
                            const Tensor& residual) {
   check_defined("batch_norm", x);

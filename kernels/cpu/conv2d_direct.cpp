@@ -71,12 +71,16 @@ std::pair<std::int64_t, std::int64_t> margins(std::int64_t stride, std::int64_t 
   return {before, after};
 }
 
+Padding2d grad_input_margin(const Conv2dShape& s) {
+  const auto [top, bottom] = margins(s.stride_h, s.padding.top, s.r, s.h, s.p());
+  const auto [left, right] = margins(s.stride_w, s.padding.left, s.s, s.w, s.q());
+  return {top, bottom, left, right};
+}
+
 template <typename T>
 void conv2d_grad_input_typed(Machine& m, const T* dy, const T* weight, const T* bias, T* dx,
                              const Conv2dShape& s) {
-  const auto [top, bottom] = margins(s.stride_h, s.padding.top, s.r, s.h, s.p());
-  const auto [left, right] = margins(s.stride_w, s.padding.left, s.s, s.w, s.q());
-  const Padding2d margin{top, bottom, left, right};
+  const Padding2d margin = grad_input_margin(s);
   PaddedImage<T> in{dy, s.p(), s.q(), s.k};
   auto padded =
       margin == Padding2d{} ? m.workspace.borrow<T>(0) : pad_zeros(m, dy, s.n, s.p(), s.q(), s.k, margin, in);
@@ -91,8 +95,8 @@ void conv2d_grad_input_typed(Machine& m, const T* dy, const T* weight, const T* 
       const std::int64_t taps_w = reached ? fw.taps : 0;
       const ValidConv<T> conv{.in = in,
                               .images = s.n,
-                              .row0 = reached ? top + fh.start : 0,
-                              .col0 = reached ? left + fw.start : 0,
+                              .row0 = reached ? margin.top + fh.start : 0,
+                              .col0 = reached ? margin.left + fw.start : 0,
                               .kernel_h = taps_h,
                               .kernel_w = taps_w,
                               .out_channels = s.c,
@@ -141,7 +145,30 @@ const T* optional(ConstArray array) {
   return array ? array.as<T>() : nullptr;
 }
 
+std::int64_t padded_numel(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
+                          const Padding2d& pad) {
+  return n * (h + pad.top + pad.bottom) * (w + pad.left + pad.right) * c;
+}
+
+// Elements of the padded copy of the image that the pass reads.
+std::int64_t padded_copy(ConvPass pass, const Conv2dShape& s) {
+  if (pass == ConvPass::grad_input) {
+    const Padding2d margin = grad_input_margin(s);
+    return margin == Padding2d{} ? 0 : padded_numel(s.n, s.p(), s.q(), s.k, margin);
+  }
+  if (pass == ConvPass::forward && s.padding == Padding2d{}) return 0;
+  return padded_numel(s.n, s.h, s.w, s.c, s.padding);
+}
+
 }  // namespace
+
+std::int64_t conv2d_scratch_bytes(ConvPass pass, DType dtype, const Conv2dShape& s) {
+  // The packed weights, or the partial sums of their gradient, have about as many elements as the weights.
+  const std::int64_t arithmetic = padded_copy(pass, s) + s.weight_numel();
+  if (dtype != DType::bfloat16) return arithmetic * size_of(dtype);
+  const std::int64_t widened = s.input_numel() + s.weight_numel() + s.output_numel();
+  return (arithmetic + widened) * size_of(DType::float32);
+}
 
 void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& s) {
   switch (x.dtype) {

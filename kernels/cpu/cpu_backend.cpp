@@ -4,6 +4,7 @@
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vector.h"
+#include "kernels/host_memory.h"
 
 namespace dg {
 namespace {
@@ -28,6 +29,7 @@ class CpuBackend final : public Backend {
   }
   void synchronize() override {}
   std::int64_t workspace_bytes() const override { return machine_.workspace.held_bytes(); }
+  std::int64_t available_bytes() const override { return available_host_memory(); }
 
   void fill(Array y, std::int64_t n, double value) override { cpu::fill(machine_, y, n, value); }
   void cast(ConstArray x, Array y, std::int64_t n) override { cpu::cast(machine_, x, y, n); }
@@ -61,6 +63,9 @@ class CpuBackend final : public Backend {
   std::string conv2d_algorithm(ConvPass /*pass*/, DType /*dtype*/,
                                const Conv2dShape& /*shape*/) const override {
     return plain_ ? "reference" : "direct";
+  }
+  std::int64_t conv2d_scratch_bytes(ConvPass pass, DType dtype, const Conv2dShape& shape) const override {
+    return plain_ ? 0 : cpu::conv2d_scratch_bytes(pass, dtype, shape);
   }
   void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                          const Conv2dShape& shape) override {

@@ -36,6 +36,8 @@ void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array 
 void conv2d_grad_input(Machine& m, ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                        const Conv2dShape& shape);
 void conv2d_grad_weight(Machine& m, ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape);
+// What these borrow from the workspace at one time.
+std::int64_t conv2d_scratch_bytes(ConvPass pass, DType dtype, const Conv2dShape& shape);
 
 // conv2d_reference.cpp
 void conv2d_reference(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape);

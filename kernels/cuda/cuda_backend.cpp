@@ -46,6 +46,7 @@ class CudaBackend final : public Backend {
   }
   void synchronize() override { runtime_->synchronize(); }
   std::int64_t workspace_bytes() const override { return machine_.workspace.held_bytes(); }
+  std::int64_t available_bytes() const override { return runtime_->available_bytes(); }
 
   void fill(Array y, std::int64_t n, double value) override {
     const Range range(*runtime_, "fill");

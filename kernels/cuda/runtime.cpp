@@ -170,6 +170,18 @@ class CudaRuntime final : public Runtime {
     check(!capturing_, "cannot wait for the device while a graph is captured");
     succeed(cudaStreamSynchronize(stream_), "waiting for the device");
   }
+  // The pool's unused memory is handed out again before new memory is taken.
+  std::int64_t available_bytes() override {
+    use_device();
+    std::size_t free = 0;
+    std::size_t total = 0;
+    succeed(cudaMemGetInfo(&free, &total), "asking for the free memory");
+    std::uint64_t reserved = 0;
+    std::uint64_t used = 0;
+    succeed(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemCurrent, &reserved), "asking the pool");
+    succeed(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrUsedMemCurrent, &used), "asking the pool");
+    return static_cast<std::int64_t>(free + reserved - used);
+  }
 
   void begin_capture() override {
     use_device();

@@ -37,6 +37,7 @@ class Runtime {
   virtual void deallocate(void* memory, std::int64_t bytes) noexcept = 0;
   virtual void copy(void* target, const void* source, std::int64_t bytes, CopyDirection direction) = 0;
   virtual void synchronize() = 0;
+  virtual std::int64_t available_bytes() = 0;  // Backend::available_bytes
 
   virtual void begin_capture() = 0;
   virtual std::unique_ptr<RecordedGraph> end_capture() = 0;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/emulator/stream.h"
+#include "kernels/host_memory.h"
 
 namespace dg::cuda_emulated {
 namespace {
@@ -41,6 +42,7 @@ class EmulatedRuntime final : public Runtime {
 
   // Work is done when it is submitted.
   void synchronize() override { memory_.check_guards("the host"); }
+  std::int64_t available_bytes() override { return available_host_memory(); }
 
   void begin_capture() override {
     check(!stream_.capturing(), "a graph is being captured already");
