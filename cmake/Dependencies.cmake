@@ -13,6 +13,8 @@ endmacro()
 dg_require(Eigen3 libeigen3-dev 3.4 NO_MODULE)
 dg_require(nlohmann_json nlohmann-json3-dev 3.9)
 dg_require(ZLIB zlib1g-dev)
+dg_require(PNG libpng-dev 1.6.32)  # the first with eXIf
+dg_require(JPEG libjpeg-dev)  # libjpeg-turbo, whose functions for ICC profiles others lack
 dg_require(Threads libc6-dev)
 
 # stb has no CMake package; its headers are included as <stb/stb_image.h>.
@@ -68,6 +70,8 @@ function(dg_link_library_dependencies target)
     $<BUILD_INTERFACE:Eigen3::Eigen>
     $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
     ZLIB::ZLIB
+    PNG::PNG
+    JPEG::JPEG
     Threads::Threads)
   target_include_directories(${target} SYSTEM PRIVATE ${DEBLURGAN_STB_INCLUDE_DIR})
   if(DEBLURGAN_PC_CAIRO)

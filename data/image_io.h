@@ -1,5 +1,6 @@
 // Image files: PNG (8 and 16 bit), JPEG, BMP and TGA; grey, grey + alpha, RGB, RGBA. Values are kept as
-// stored. Every error is one sentence that names the file.
+// stored, and pictures stand upright: what EXIF says about their orientation has been done. data/picture.h also
+// keeps EXIF and colour profiles. Every error is one sentence that names the file.
 #pragma once
 
 #include <cstdint>
@@ -37,19 +38,20 @@ bool is_image_path(const std::filesystem::path& path);
 // The format that the extension asks for. Throws Error if it is not one of the above.
 ImageFormat image_format_of(const std::filesystem::path& path);
 
-// The format is recognised by content, not by extension. Throws Error for a file that is missing, unreadable,
-// empty, a folder, not an image, truncated, damaged (PNG checksums), or larger than kMaxImagePixels.
+// The format is recognised by content, not by extension. CMYK becomes RGB. Throws Error for a file that is missing,
+// unreadable, empty, a folder, not an image, truncated, damaged (PNG checksums; coded data of a JPEG that does not
+// reach to the last pixel), or larger than kMaxImagePixels.
 Image read_image(const std::filesystem::path& path);
 
 // The same for a file in memory; `name` stands in error messages.
 Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name);
 
-// Size and kind from the head of the file, without decoding it; a truncated body is not noticed.
+// Size (upright) and kind from the head of the file, without decoding it; a truncated body is not noticed.
 ImageInfo probe_image(const std::filesystem::path& path);
 
-// PNG stores every Image exactly. JPEG, BMP and TGA store 8 bits. JPEG and BMP are written in colour: grey
-// comes back as RGB, grey + alpha in BMP as RGBA. Throws Error for what a format cannot hold: 16 bits, alpha
-// in JPEG, sides above 65,535 pixels in JPEG and TGA.
+// PNG stores every Image exactly. JPEG, BMP and TGA store 8 bits. BMP is written in colour: grey comes back as
+// RGB, grey + alpha as RGBA. Throws Error for what a format cannot hold: 16 bits, alpha in JPEG, sides above
+// 65,500 pixels in JPEG and 65,535 in TGA.
 std::vector<std::uint8_t> encode_image(const Image& image, ImageFormat format,
                                        const EncodeOptions& options = {});
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <deblurgan/data/image.h>
+#include <deblurgan/data/image_io.h>
 #include <deblurgan/data/metrics.h>
 #include <deblurgan/kernels/check.h>
 #include <deblurgan/kernels/types.h>
@@ -19,6 +20,12 @@ void use_the_library() {
   expect(picture.pixels == std::vector<float>({0.0F, 1.0F}), "0 and 255 do not become 0 and 1");
   expect(dg::to_integer(picture).pixels == image.pixels, "the pixels did not come back");
   expect(std::string(dg::name_of(dg::DType::float32)) == "float32", "float32 has another name");
+
+  // Through the libraries behind the files: they must be linked.
+  for (const dg::ImageFormat format : {dg::ImageFormat::png, dg::ImageFormat::jpeg}) {
+    const dg::Image back = dg::decode_image(dg::encode_image(image, format), "memory");
+    expect(back.width == 2 && back.height == 1 && back.channels == 1, "a picture file changed its size");
+  }
 
   // One of two values is off by 1: the mean squared error is 1/2, and 10 log10(2) = 3.0103 dB.
   dg::FloatImage white(2, 1, 1);
