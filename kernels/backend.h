@@ -196,6 +196,7 @@ class Backend {
 // Which implementation of a kernel the CPU backend uses.
 enum class CpuKernels : std::uint8_t {
   fast,       // blocked and vectorised
+  exact,      // the same without Winograd's convolutions, which round more
   reference,  // the plain loops that specify each kernel
 };
 

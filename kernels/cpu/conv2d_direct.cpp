@@ -8,7 +8,7 @@
 //
 // Tolerance against float64, float32 storage: sums of R*S*C (grad_weight: N*P*Q) products in float; the relative
 // error of the largest result stays below 1e-5 for the shapes of the presets (tests/kernels/conv2d_test.cpp).
-#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/grad_weight_tiles.h"
 #include "kernels/cpu/padded_image.h"
 #include "kernels/cpu/parallel.h"
@@ -16,30 +16,6 @@
 
 namespace dg::cpu {
 namespace {
-
-template <typename T>
-void conv2d_typed(Machine& m, const T* x, const T* weight, const T* bias, T* y, const Conv2dShape& s) {
-  PaddedImage<T> in{x, s.h, s.w, s.c};
-  auto padded = s.padding == Padding2d{} ? m.workspace.borrow<T>(0)
-                                         : pad_zeros(m, x, s.n, s.h, s.w, s.c, s.padding, in);
-  const ValidConv<T> conv{.in = in,
-                          .images = s.n,
-                          .stride_h = s.stride_h,
-                          .stride_w = s.stride_w,
-                          .kernel_h = s.r,
-                          .kernel_w = s.s,
-                          .out_channels = s.k,
-                          .bias = bias,
-                          .out = y,
-                          .out_h = s.p(),
-                          .out_w = s.q(),
-                          .out_image = s.p() * s.q() * s.k,
-                          .out_row = s.q() * s.k,
-                          .out_column = s.k};
-  valid_conv(m, conv, [&](std::int64_t k, std::int64_t r, std::int64_t column, std::int64_t c) {
-    return weight[((k * s.r + r) * s.s + column) * s.c + c];
-  });
-}
 
 // One dimension of one phase of grad_input: which kernel taps reach the input positions phase, phase + stride, ...
 // and where their window starts in dy.
@@ -77,9 +53,50 @@ Padding2d grad_input_margin(const Conv2dShape& s) {
   return {top, bottom, left, right};
 }
 
+std::int64_t padded_numel(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
+                          const Padding2d& pad) {
+  return n * (h + pad.top + pad.bottom) * (w + pad.left + pad.right) * c;
+}
+
+// Elements of the padded copy of the image that the pass reads.
+std::int64_t padded_copy(ConvPass pass, const Conv2dShape& s) {
+  if (pass == ConvPass::grad_input) {
+    const Padding2d margin = grad_input_margin(s);
+    return margin == Padding2d{} ? 0 : padded_numel(s.n, s.p(), s.q(), s.k, margin);
+  }
+  if (pass == ConvPass::forward && s.padding == Padding2d{}) return 0;
+  return padded_numel(s.n, s.h, s.w, s.c, s.padding);
+}
+
+}  // namespace
+
 template <typename T>
-void conv2d_grad_input_typed(Machine& m, const T* dy, const T* weight, const T* bias, T* dx,
-                             const Conv2dShape& s) {
+void conv2d_direct(Machine& m, const T* x, const T* weight, const T* bias, T* y, const Conv2dShape& s) {
+  PaddedImage<T> in{x, s.h, s.w, s.c};
+  auto padded = s.padding == Padding2d{} ? m.workspace.borrow<T>(0)
+                                         : pad_zeros(m, x, s.n, s.h, s.w, s.c, s.padding, in);
+  const ValidConv<T> conv{.in = in,
+                          .images = s.n,
+                          .stride_h = s.stride_h,
+                          .stride_w = s.stride_w,
+                          .kernel_h = s.r,
+                          .kernel_w = s.s,
+                          .out_channels = s.k,
+                          .bias = bias,
+                          .out = y,
+                          .out_h = s.p(),
+                          .out_w = s.q(),
+                          .out_image = s.p() * s.q() * s.k,
+                          .out_row = s.q() * s.k,
+                          .out_column = s.k};
+  valid_conv(m, conv, [&](std::int64_t k, std::int64_t r, std::int64_t column, std::int64_t c) {
+    return weight[((k * s.r + r) * s.s + column) * s.c + c];
+  });
+}
+
+template <typename T>
+void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T* bias, T* dx,
+                              const Conv2dShape& s) {
   const Padding2d margin = grad_input_margin(s);
   PaddedImage<T> in{dy, s.p(), s.q(), s.k};
   auto padded =
@@ -117,109 +134,26 @@ void conv2d_grad_input_typed(Machine& m, const T* dy, const T* weight, const T* 
 }
 
 template <typename T>
-void conv2d_grad_weight_typed(Machine& m, const T* x, const T* dy, T* dw, const Conv2dShape& s) {
+void conv2d_grad_weight_direct(Machine& m, const T* x, const T* dy, T* dw, const Conv2dShape& s) {
   // The copy's slack makes full vector loads legal at the end of the last row.
   PaddedImage<T> in;
   const auto padded = pad_zeros(m, x, s.n, s.h, s.w, s.c, s.padding, in);
   grad_weight(m, in, dy, dw, s);
 }
 
-// bfloat16 operands are widened, the result is rounded once.
-class Widened {
- public:
-  Widened(Machine& m, ConstArray source, std::int64_t n)
-      : buffer_(m.workspace.borrow<float>(source ? n : 0)), present_(static_cast<bool>(source)) {
-    if (present_) cast(m, source, {buffer_.data(), DType::float32}, n);
-  }
-  Widened(Machine& m, std::int64_t n) : buffer_(m.workspace.borrow<float>(n)), present_(true) {}
-  float* data() const { return present_ ? buffer_.data() : nullptr; }
-  ConstArray array() const { return {buffer_.data(), DType::float32}; }
-
- private:
-  Workspace::Borrowed<float> buffer_;
-  bool present_;
-};
-
-template <typename T>
-const T* optional(ConstArray array) {
-  return array ? array.as<T>() : nullptr;
+// The packed weights, or the partial sums of their gradient, have about as many elements as the weights.
+std::int64_t direct_scratch_numel(ConvPass pass, const Conv2dShape& s) {
+  return padded_copy(pass, s) + s.weight_numel();
 }
 
-std::int64_t padded_numel(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
-                          const Padding2d& pad) {
-  return n * (h + pad.top + pad.bottom) * (w + pad.left + pad.right) * c;
-}
-
-// Elements of the padded copy of the image that the pass reads.
-std::int64_t padded_copy(ConvPass pass, const Conv2dShape& s) {
-  if (pass == ConvPass::grad_input) {
-    const Padding2d margin = grad_input_margin(s);
-    return margin == Padding2d{} ? 0 : padded_numel(s.n, s.p(), s.q(), s.k, margin);
-  }
-  if (pass == ConvPass::forward && s.padding == Padding2d{}) return 0;
-  return padded_numel(s.n, s.h, s.w, s.c, s.padding);
-}
-
-}  // namespace
-
-std::int64_t conv2d_scratch_bytes(ConvPass pass, DType dtype, const Conv2dShape& s) {
-  // The packed weights, or the partial sums of their gradient, have about as many elements as the weights.
-  const std::int64_t arithmetic = padded_copy(pass, s) + s.weight_numel();
-  if (dtype != DType::bfloat16) return arithmetic * size_of(dtype);
-  const std::int64_t widened = s.input_numel() + s.weight_numel() + s.output_numel();
-  return (arithmetic + widened) * size_of(DType::float32);
-}
-
-void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& s) {
-  switch (x.dtype) {
-    case DType::float32:
-      return conv2d_typed(m, x.as<float>(), weight.as<float>(), optional<float>(bias), y.as<float>(), s);
-    case DType::float64:
-      return conv2d_typed(m, x.as<double>(), weight.as<double>(), optional<double>(bias), y.as<double>(), s);
-    case DType::bfloat16: {
-      const Widened in(m, x, s.input_numel());
-      const Widened filter(m, weight, s.weight_numel());
-      const Widened shift(m, bias, s.k);
-      const Widened out(m, s.output_numel());
-      conv2d_typed<float>(m, in.data(), filter.data(), shift.data(), out.data(), s);
-      return cast(m, out.array(), y, s.output_numel());
-    }
-  }
-}
-
-void conv2d_grad_input(Machine& m, ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
-                       const Conv2dShape& s) {
-  switch (dy.dtype) {
-    case DType::float32:
-      return conv2d_grad_input_typed(m, dy.as<float>(), weight.as<float>(), optional<float>(bias),
-                                     dx.as<float>(), s);
-    case DType::float64:
-      return conv2d_grad_input_typed(m, dy.as<double>(), weight.as<double>(), optional<double>(bias),
-                                     dx.as<double>(), s);
-    case DType::bfloat16: {
-      const Widened grad(m, dy, s.output_numel());
-      const Widened filter(m, weight, s.weight_numel());
-      const Widened shift(m, bias, s.c);
-      const Widened out(m, s.input_numel());
-      conv2d_grad_input_typed<float>(m, grad.data(), filter.data(), shift.data(), out.data(), s);
-      return cast(m, out.array(), dx, s.input_numel());
-    }
-  }
-}
-
-void conv2d_grad_weight(Machine& m, ConstArray x, ConstArray dy, Array dw, const Conv2dShape& s) {
-  switch (x.dtype) {
-    case DType::float32: return conv2d_grad_weight_typed(m, x.as<float>(), dy.as<float>(), dw.as<float>(), s);
-    case DType::float64:
-      return conv2d_grad_weight_typed(m, x.as<double>(), dy.as<double>(), dw.as<double>(), s);
-    case DType::bfloat16: {
-      const Widened in(m, x, s.input_numel());
-      const Widened grad(m, dy, s.output_numel());
-      const Widened out(m, s.weight_numel());
-      conv2d_grad_weight_typed<float>(m, in.data(), grad.data(), out.data(), s);
-      return cast(m, out.array(), dw, s.weight_numel());
-    }
-  }
-}
+template void conv2d_direct(Machine&, const float*, const float*, const float*, float*, const Conv2dShape&);
+template void conv2d_grad_input_direct(Machine&, const float*, const float*, const float*, float*,
+                                       const Conv2dShape&);
+template void conv2d_grad_weight_direct(Machine&, const float*, const float*, float*, const Conv2dShape&);
+template void conv2d_direct(Machine&, const double*, const double*, const double*, double*,
+                            const Conv2dShape&);
+template void conv2d_grad_input_direct(Machine&, const double*, const double*, const double*, double*,
+                                       const Conv2dShape&);
+template void conv2d_grad_weight_direct(Machine&, const double*, const double*, double*, const Conv2dShape&);
 
 }  // namespace dg::cpu

@@ -12,7 +12,7 @@ namespace {
 class CpuBackend final : public Backend {
  public:
   CpuBackend(int threads, CpuKernels kernels)
-      : machine_(threads > 0 ? threads : cpu::available_threads()),
+      : machine_(threads > 0 ? threads : cpu::available_threads(), kernels == CpuKernels::exact),
         plain_(kernels == CpuKernels::reference) {}
 
   std::string name() const override { return "cpu"; }
@@ -60,12 +60,11 @@ class CpuBackend final : public Backend {
     const UnaryOp op = epilogue.activation == Activation::tanh ? UnaryOp::tanh : UnaryOp::leaky_relu;
     cpu::unary(machine_, op, y, y, shape.output_numel(), epilogue.slope, 0.0);
   }
-  std::string conv2d_algorithm(ConvPass /*pass*/, DType /*dtype*/,
-                               const Conv2dShape& /*shape*/) const override {
-    return plain_ ? "reference" : "direct";
+  std::string conv2d_algorithm(ConvPass pass, DType dtype, const Conv2dShape& shape) const override {
+    return plain_ ? "reference" : cpu::conv2d_algorithm(machine_, pass, dtype, shape);
   }
   std::int64_t conv2d_scratch_bytes(ConvPass pass, DType dtype, const Conv2dShape& shape) const override {
-    return plain_ ? 0 : cpu::conv2d_scratch_bytes(pass, dtype, shape);
+    return plain_ ? 0 : cpu::conv2d_scratch_bytes(machine_, pass, dtype, shape);
   }
   void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                          const Conv2dShape& shape) override {

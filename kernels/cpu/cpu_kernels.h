@@ -9,10 +9,11 @@ namespace dg::cpu {
 
 // What a kernel runs with.
 struct Machine {
-  explicit Machine(int thread_count) : threads(thread_count) {}
+  explicit Machine(int thread_count, bool exact_only = false) : threads(thread_count), exact(exact_only) {}
 
   ThreadPool threads;
   Workspace workspace;
+  bool exact;  // no algorithm that trades accuracy for speed
 };
 
 // elementwise.cpp
@@ -31,13 +32,14 @@ void expand(Machine& m, ConstArray x, Array y, const ReduceShape& shape);
 void matmul(Machine& m, ConstArray a, ConstArray b, Array y, const MatmulShape& shape);
 void matmul_reference(ConstArray a, ConstArray b, Array y, const MatmulShape& shape);
 
-// conv2d_direct.cpp
+// conv2d.cpp
 void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape);
 void conv2d_grad_input(Machine& m, ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                        const Conv2dShape& shape);
 void conv2d_grad_weight(Machine& m, ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape);
+std::string conv2d_algorithm(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& shape);
 // What these borrow from the workspace at one time.
-std::int64_t conv2d_scratch_bytes(ConvPass pass, DType dtype, const Conv2dShape& shape);
+std::int64_t conv2d_scratch_bytes(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& shape);
 
 // conv2d_reference.cpp
 void conv2d_reference(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape);

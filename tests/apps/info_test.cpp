@@ -54,7 +54,7 @@ TEST_CASE("info: version, compiler, and the CPU with its precisions and convolut
   const json& cpu = device_named(report, "cpu");
   CHECK(cpu["available"] == true);
   CHECK(cpu["precisions"] == json({"float32", "bf16"}));
-  CHECK(cpu["convolutions"] == json({"direct"}));
+  CHECK(cpu["convolutions"] == json({"winograd", "direct"}));
 }
 
 TEST_CASE("info: the CUDA devices are what the build has, and an absent one says why") {
@@ -99,7 +99,10 @@ TEST_CASE("info: the plan lists each convolution with its shape and algorithms")
   CHECK(convs[0]["layer"] == "head.conv");
   CHECK(convs[0]["convolution"] == "1x70x102x3 -> 64, 7x7");
   CHECK(convs[0]["GFLOP"].get<double>() == Approx(2e-9 * 64 * 96 * 64 * 49 * 3));
-  for (const json& conv : convs) CHECK(conv["forward"] == "direct");
+  // The 7x7 layers are direct on the CPU, the residual blocks Winograd's.
+  CHECK(convs[0]["forward"] == "direct");
+  CHECK(convs[5]["layer"] == "blocks.1.conv1");
+  CHECK(convs[5]["forward"] == "winograd");
   CHECK_THAT(info("--plan deblurgan --size 64").out, Catch::Contains("blocks.8.conv2"));
 }
 

@@ -134,8 +134,10 @@ TEST_CASE("conv2d kernels: grad_weight over many pixels keeps its accuracy", "[t
 }
 
 TEST_CASE("conv2d kernels: bit-equal for any number of threads") {
+  // Direct, and Winograd's.
+  const std::int64_t channels = GENERATE(20, 32);
   const Conv2dShape s{
-      .n = 2, .h = 33, .w = 31, .c = 20, .k = 24, .r = 3, .s = 3, .padding = Padding2d::all(1)};
+      .n = 2, .h = 33, .w = 31, .c = channels, .k = 32, .r = 3, .s = 3, .padding = Padding2d::all(1)};
   const auto x = test_values(s.input_numel(), 1);
   const auto dy = test_values(s.output_numel(), 2);
   const auto w = test_values(s.weight_numel(), 3);
@@ -154,4 +156,52 @@ TEST_CASE("conv2d kernels: bit-equal for any number of threads") {
   }
   CHECK(results[0] == results[1]);
   CHECK(results[0] == results[2]);
+}
+
+TEST_CASE("conv2d kernels: Winograd's equal the reference to their own tolerance", "[threads]") {
+  // Ragged tiles, half panels, uneven padding, more channels than a chunk, and fewer tiles than threads.
+  const std::vector<Conv2dShape> winograd_shapes{
+      {.n = 2, .h = 7, .w = 9, .c = 32, .k = 48, .r = 3, .s = 3, .padding = Padding2d::all(1)},
+      {.n = 1, .h = 13, .w = 30, .c = 48, .k = 32, .r = 3, .s = 3, .padding = {2, 0, 1, 2}},
+      {.n = 1, .h = 18, .w = 18, .c = 64, .k = 160, .r = 3, .s = 3},
+      {.n = 3, .h = 33, .w = 5, .c = 32, .k = 32, .r = 3, .s = 3, .padding = Padding2d::all(1)},
+      {.n = 1, .h = 18, .w = 19, .c = 256, .k = 256, .r = 3, .s = 3}};
+  std::vector<std::unique_ptr<Backend>> fast;
+  fast.push_back(make_cpu_backend(1));
+  fast.push_back(make_cpu_backend(3));
+  const auto exact = make_cpu_backend(1, CpuKernels::exact);
+  for (const Conv2dShape& s : winograd_shapes) {
+    for (const auto& [dtype, limit] : {std::pair{DType::float32, 3e-5}, std::pair{DType::bfloat16, 8e-3}}) {
+      INFO(describe(s) << ", " << name_of(dtype));
+      for (const ConvPass pass : {ConvPass::forward, ConvPass::grad_input, ConvPass::grad_weight}) {
+        CHECK(fast[0]->conv2d_algorithm(pass, dtype, s) == "winograd");
+        CHECK(exact->conv2d_algorithm(pass, dtype, s) == "direct");
+      }
+      const auto x = test_values(s.input_numel(), 1, dtype);
+      const auto w = test_values(s.weight_numel(), 2, dtype);
+      const auto dy = test_values(s.output_numel(), 3, dtype);
+      const auto bias = test_values(std::max(s.k, s.c), 4, dtype);
+      CHECK(worst_difference(
+                dtype, s.output_numel(),
+                [&](Backend& b, DType t, Array y) {
+                  const DeviceArray in(b, t, x), weight(b, t, w), shift(b, t, bias);
+                  b.conv2d(in.array(), weight.array(), shift.array(), y, s, {});
+                },
+                fast) < limit);
+      CHECK(worst_difference(
+                dtype, s.input_numel(),
+                [&](Backend& b, DType t, Array dx) {
+                  const DeviceArray grad(b, t, dy), weight(b, t, w), shift(b, t, bias);
+                  b.conv2d_grad_input(grad.array(), weight.array(), shift.array(), dx, s);
+                },
+                fast) < limit);
+      CHECK(worst_difference(
+                dtype, s.weight_numel(),
+                [&](Backend& b, DType t, Array dw) {
+                  const DeviceArray in(b, t, x), grad(b, t, dy);
+                  b.conv2d_grad_weight(in.array(), grad.array(), dw, s);
+                },
+                fast) < limit);
+    }
+  }
 }

@@ -1,0 +1,32 @@
+// The ways to compute a convolution; conv2d.cpp picks. Arrays as in kernels/backend.h, in the type of the arithmetic.
+#pragma once
+
+#include "kernels/cpu/cpu_kernels.h"
+
+namespace dg::cpu {
+
+// ---- conv2d_direct.cpp: every shape, float and double ----
+template <typename T>
+void conv2d_direct(Machine& m, const T* x, const T* weight, const T* bias, T* y, const Conv2dShape& shape);
+template <typename T>
+void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T* bias, T* dx,
+                              const Conv2dShape& shape);
+template <typename T>
+void conv2d_grad_weight_direct(Machine& m, const T* x, const T* dy, T* dw, const Conv2dShape& shape);
+// Elements that these borrow from the workspace at one time.
+std::int64_t direct_scratch_numel(ConvPass pass, const Conv2dShape& shape);
+
+// ---- conv2d_winograd.cpp: 3x3, stride 1, at a quarter of the multiplications and some of the accuracy ----
+bool winograd_takes(ConvPass pass, const Conv2dShape& shape);
+void conv2d_winograd(Machine& m, const float* x, const float* weight, const float* bias, float* y,
+                     const Conv2dShape& shape);
+void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight, const float* bias,
+                                float* dx, const Conv2dShape& shape);
+// conv2d_grad_weight_winograd.cpp
+void conv2d_grad_weight_winograd(Machine& m, const float* x, const float* dy, float* dw,
+                                 const Conv2dShape& shape);
+std::int64_t winograd_grad_weight_scratch_numel(const Conv2dShape& shape);
+// Of all three.
+std::int64_t winograd_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& shape);
+
+}  // namespace dg::cpu
