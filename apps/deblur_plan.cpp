@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "apps/common.h"
+#include "data/glob.h"
 #include "data/image_io.h"
 #include "kernels/check.h"
 
@@ -65,35 +66,110 @@ fs::path compare_name(const fs::path& output) {
   return output.parent_path() / (output.stem().string() + "_compare.png");
 }
 
-bool names_one_file(const PlanOptions& options) {
-  if (!is_image_path(options.output) || is_folder(options.output)) return false;
-  if (options.inputs.size() != 1 || is_folder(options.inputs[0])) {
-    throw UsageError(options.output.string() +
-                     ": -o names one image, but the input is a folder or several files; give "
-                     "a folder");
+bool is_stream(const fs::path& path) { return path == kStandardStream; }
+
+DeblurJob job_of(const fs::path& input, const fs::path& relative) {
+  return {.input = input, .relative = relative, .output = {}, .compare = {}};
+}
+
+void add_folder(const fs::path& folder, const fs::path& output, std::vector<DeblurJob>& jobs) {
+  for (const fs::path& path : images_below(folder, comparable(output))) {
+    jobs.push_back(job_of(path, path.lexically_relative(folder)));
   }
-  if (options.extension_given) {
-    throw UsageError(options.output.string() +
-                     ": -o names the file and its format already; leave --ext away");
+}
+
+// "*.dat" asks for such files, "*" for pictures.
+bool names_extension(const std::string& pattern) {
+  const std::string extension = fs::path(pattern).extension().string();
+  return extension.size() > 1 && !has_wildcards(extension);
+}
+
+void add_pattern(const std::string& pattern, const fs::path& output, std::vector<DeblurJob>& jobs) {
+  const fs::path root = glob_root(pattern);
+  const fs::path results = comparable(output);
+  const fs::path searched = comparable(root.empty() ? fs::path(".") : root);
+  const bool results_within = results != searched && lies_in(results, searched);
+  const auto below_root = [&](const fs::path& path) {
+    return root.empty() ? path : path.lexically_relative(root);
+  };
+  const bool any_file = names_extension(pattern);
+  const std::size_t before = jobs.size();
+  std::set<fs::path> taken;
+  for (const fs::path& match : expand_glob(pattern)) {
+    if (results_within && lies_in(comparable(match), results)) continue;  // of an earlier run
+    std::vector<DeblurJob> found;
+    if (is_folder(match)) {
+      for (const fs::path& path : images_below(match, results)) {
+        found.push_back(job_of(path, below_root(path)));
+      }
+    } else if (any_file || is_image_path(match)) {
+      found.push_back(job_of(match, below_root(match)));
+    }
+    for (DeblurJob& job : found) {
+      if (taken.insert(job.input).second) jobs.push_back(std::move(job));  // in a folder that matches as well
+    }
+  }
+  check(
+      jobs.size() > before, pattern,
+      ": matches no picture; check the pattern, and put it in quotes where the shell should leave it alone");
+}
+
+// Decoding these is ffmpeg's work.
+void check_no_container(const fs::path& input) {
+  for (const char* extension : {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}) {
+    if (input.extension() != extension) continue;
+    throw UsageError(input.string() + ": a video comes as Y4M; run ffmpeg -i " + input.string() +
+                     " -f yuv4mpegpipe -pix_fmt yuv420p - and pipe it into this program with - -o -");
+  }
+}
+
+void add_input(const fs::path& input, const fs::path& output, std::vector<DeblurJob>& jobs) {
+  std::error_code ignored;
+  if (is_stream(input)) {
+    jobs.push_back(job_of(input, "stdin"));
+  } else if (is_folder(input)) {
+    add_folder(input, output, jobs);
+  } else if (has_wildcards(input.string()) && !fs::exists(input, ignored)) {
+    add_pattern(input.string(), output, jobs);
+  } else {
+    check_no_container(input);
+    jobs.push_back(job_of(input, input.filename()));
+  }
+}
+
+// Whether -o is the one result's name or stream.
+bool names_one_result(const PlanOptions& options, const std::vector<DeblurJob>& jobs) {
+  const bool to_stdout = is_stream(options.output);
+  if (!to_stdout && (!is_image_path(options.output) || is_folder(options.output))) return false;
+  const std::string name = to_stdout ? "-o -" : options.output.string();
+  if (jobs.size() != 1 || options.inputs.size() != 1 || is_folder(options.inputs[0])) {
+    throw UsageError(name + (to_stdout ? ": standard output takes one picture" : ": -o names one image") +
+                     ", but the input is a folder or several files; give a folder");
+  }
+  if (!to_stdout && options.extension_given) {
+    throw UsageError(name + ": -o names the file and its format already; leave --ext away");
   }
   return true;
 }
 
+void check_streams(const PlanOptions& options) {
+  const auto from_stdin = std::count_if(options.inputs.begin(), options.inputs.end(), is_stream);
+  if (from_stdin > 1) throw UsageError("-: standard input was given twice; it can be read once");
+  if (from_stdin > 0 && !options.sharp.empty())
+    throw UsageError("--sharp finds pictures by their names, and standard input has none; give a file");
+  if (is_stream(options.output) && options.compare)
+    throw UsageError(
+        "--compare writes a second picture, which standard output has no room for; give a folder with -o");
+}
+
 std::vector<DeblurJob> list_jobs(const PlanOptions& options) {
+  check_streams(options);
   std::vector<DeblurJob> jobs;
-  const bool one_file = names_one_file(options);
-  for (const fs::path& input : options.inputs) {
-    if (is_folder(input)) {
-      for (const fs::path& path : images_below(input, comparable(options.output))) {
-        jobs.push_back(
-            {.input = path, .relative = path.lexically_relative(input), .output = {}, .compare = {}});
-      }
-    } else {
-      jobs.push_back({.input = input, .relative = input.filename(), .output = {}, .compare = {}});
-    }
-  }
+  for (const fs::path& input : options.inputs) add_input(input, options.output, jobs);
+  const bool one_result = names_one_result(options, jobs);
   for (DeblurJob& job : jobs) {
-    job.output = one_file ? options.output : options.output / with_extension(job.relative, options.extension);
+    job.output =
+        one_result ? options.output : options.output / with_extension(job.relative, options.extension);
     if (options.compare) job.compare = compare_name(job.output);
   }
   return jobs;
@@ -105,7 +181,7 @@ void check_results(const std::vector<DeblurJob>& jobs, const PlanOptions& option
   std::map<fs::path, fs::path> source_of;  // result -> input
   for (const DeblurJob& job : jobs) {
     for (const fs::path& result : {job.output, job.compare}) {
-      if (result.empty()) continue;
+      if (result.empty() || is_stream(result)) continue;
       const fs::path target = comparable(result);
       const auto [other, is_new] = source_of.emplace(target, job.input);
       check(is_new, job.input.string(), ": its result would be ", result.string(), ", as that of ",
@@ -121,10 +197,13 @@ void check_results(const std::vector<DeblurJob>& jobs, const PlanOptions& option
   }
 }
 
-// Told before hours of work, not after. Looks at the nearest folder that exists; nothing is created.
+}  // namespace
+
+bool same_path(const fs::path& a, const fs::path& b) { return comparable(a) == comparable(b); }
+
 void check_writable(const fs::path& folder) {
   std::error_code ignored;
-  fs::path present = folder;
+  fs::path present = folder;  // the nearest one that exists; nothing is created
   while (present.empty() || !fs::exists(present, ignored)) {
     present = present.has_parent_path() ? present.parent_path() : fs::path(".");
   }
@@ -134,15 +213,15 @@ void check_writable(const fs::path& folder) {
         ": cannot be written to: ", std::strerror(errno), "; choose another -o");
 }
 
-}  // namespace
-
 std::vector<DeblurJob> plan_deblurring(const PlanOptions& options) {
   std::vector<DeblurJob> jobs = list_jobs(options);
   check(
       !jobs.empty(), options.inputs.at(0).string(),
       ": holds no image, expected .png, .jpg, .jpeg, .bmp or .tga files in it or below; give another folder");
   check_results(jobs, options);
-  for (const DeblurJob& job : jobs) check_writable(job.output.parent_path());
+  for (const DeblurJob& job : jobs) {
+    if (!is_stream(job.output)) check_writable(job.output.parent_path());
+  }
   return jobs;
 }
 

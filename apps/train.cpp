@@ -9,7 +9,8 @@
 #include "apps/common.h"
 #include "apps/train_arguments.h"
 #include "apps/train_progress.h"
-#include "layers/summary.h"
+#include "models/report.h"
+#include "models/run_folder.h"
 
 using namespace dg;
 using namespace dg::apps;
@@ -51,14 +52,19 @@ int report_data_problems(const TrainOptions& options) {
 
 int print_summaries(const TrainOptions& options) {
   Context context({.device = options.device, .threads = options.threads});
-  const bool resized = options.augment.preprocess == Preprocess::resize;
-  const Shape image{1, resized ? options.augment.load_height : options.augment.crop_size,
-                    resized ? options.augment.load_width : options.augment.crop_size, 3};
+  const Shape image = training_image(options);
   DiscriminatorOptions d = options.discriminator;
   d.height = image[1];
   d.width = image[2];
-  fmt::print("Generator\n{}\n", to_string(summary(*make_generator(context, options.generator), image)));
-  fmt::print("Discriminator\n{}\n", to_string(summary(*make_discriminator(context, d), image)));
+  const auto generator = make_generator(context, options.generator);
+  const auto discriminator = make_discriminator(context, d);
+  fmt::print("{}", describe_networks(image, *generator, discriminator.get()));
+  return 0;
+}
+
+int make_report(const TrainArguments& a) {
+  write_report(a.report);
+  if (!a.quiet) fmt::print("wrote {}\n", RunFolder{a.report}.report().string());
   return 0;
 }
 
@@ -90,8 +96,9 @@ int train(const TrainArguments& a, const std::string& command) {
                                   result.checkpoint.string(), folder));
   }
   if (!a.quiet) {
-    fmt::print("finished {} steps in {}; the generator is {}\n", result.step, clock_text(result.seconds),
-               (std::filesystem::path(folder) / "generator.safetensors").string());
+    const RunFolder run{folder};
+    fmt::print("finished {} steps in {}; the generator is {}, the report {}\n", result.step,
+               clock_text(result.seconds), run.newest_generator().string(), run.report().string());
   }
   return 0;
 }
@@ -102,6 +109,7 @@ int main(int argc, char** argv) {
   return run_main(kProgram, [&] {
     TrainArguments arguments;
     if (const auto code = parse_train_arguments(argc, argv, arguments)) return *code;
+    if (!arguments.report.empty()) return make_report(arguments);
     if (arguments.check_data) return report_data_problems(arguments.options);
     if (arguments.summary) return print_summaries(arguments.options);
     return train(arguments, command_line(argc, argv));

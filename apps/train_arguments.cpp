@@ -23,7 +23,8 @@ constexpr const char* kDescription =
     "  deblurgan-train --data pairs:0.4 --data sharp_photos:0.6 --content l1 --preset small --out "
     "runs/mixed\n"
     "  deblurgan-train --data GOPRO_Large --check-data\n"
-    "  deblurgan-train --resume runs/gopro";
+    "  deblurgan-train --resume runs/gopro\n"
+    "  deblurgan-train --report runs/gopro";
 
 // What decides the defaults of everything else.
 struct Base {
@@ -232,6 +233,9 @@ void add_optimisation_options(CLI::App& app, TrainOptions& o) {
 void add_report_options(CLI::App& app, TrainOptions& o, TrainArguments& a) {
   const auto group = "Reports";
   app.add_option("--log-every,--print_freq", o.log_every, "steps between rows of metrics.csv")->group(group);
+  app.add_flag("--tensorboard,!--no-tensorboard", o.tensorboard,
+               "write event files to OUT/tensorboard (default)")
+      ->group(group);
   app.add_option("--validate-every", o.validate_every, "steps between validations; 0: never")->group(group);
   app.add_option("--checkpoint-every,--save_latest_freq", o.checkpoint_every, "steps between checkpoints")
       ->group(group);
@@ -283,6 +287,8 @@ std::optional<int> parse_train_arguments(int argc, char** argv, TrainArguments& 
   bool continue_train = false;
   app.add_option("-o,--out,--log_dir", a.out, "run folder; must not hold a run yet")->type_name("DIR");
   app.add_option("--resume", a.resume, "continue the run in this folder")->type_name("DIR");
+  app.add_option("--report", a.report, "write report.html of the run in this folder anew, do not train")
+      ->type_name("DIR");
   app.add_option("--config", config, "options from a file, such as a run's config.json")->type_name("FILE");
   app.add_option("--name", name, "with --checkpoints-dir: the same as --out DIR/NAME");
   app.add_option("--checkpoints-dir,--checkpoints_dir", checkpoints_dir, "parent of --name");
@@ -325,6 +331,7 @@ std::optional<int> parse_train_arguments(int argc, char** argv, TrainArguments& 
     if (app.get_option("--workers")->count() > 0) a.overrides.workers = a.options.workers;
     return std::nullopt;
   }
+  if (!a.report.empty()) return std::nullopt;
   if (!a.check_data && !a.summary && a.out.empty()) {
     throw UsageError("no run folder given; pass --out DIR (or --resume DIR to continue one)");
   }

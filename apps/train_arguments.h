@@ -13,6 +13,7 @@ struct TrainArguments {
   std::string out;     // the run folder
   std::string resume;  // continue this run instead
   ResumeOverrides overrides;
+  std::string report;  // write this run's report and do nothing else
   bool check_data = false;
   bool summary = false;
   bool export_validation = false;

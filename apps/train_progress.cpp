@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "apps/common.h"
+#include "models/run_folder.h"
 
 namespace dg::apps {
 namespace {
@@ -30,12 +31,6 @@ std::string cut_to_terminal(const std::string& line) {
 }
 
 }  // namespace
-
-std::string clock_text(double seconds) {
-  const auto s = static_cast<long>(std::lround(std::max(seconds, 0.0)));
-  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-                   : fmt::format("{}:{:02}", s / 60, s % 60);
-}
 
 TrainProgress::TrainProgress(bool quiet) : quiet_(quiet), terminal_(isatty(STDOUT_FILENO) != 0) {}
 

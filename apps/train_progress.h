@@ -28,7 +28,4 @@ class TrainProgress {
   std::chrono::steady_clock::time_point last_shown_;
 };
 
-// "1:05:09", "4:20"
-std::string clock_text(double seconds);
-
 }  // namespace dg::apps

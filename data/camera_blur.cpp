@@ -50,8 +50,11 @@ struct Plane {
   std::vector<float> values;
 };
 
-// Interleaved sRGB -> planar linear, with a mirrored margin of `radius` around the region.
-std::vector<Plane> linear_planes(const FloatImage& image, const Region& region, std::int64_t radius) {
+enum class Values : std::uint8_t { srgb, light };
+
+// Interleaved sRGB or light -> planar light, with a mirrored margin of `radius` around the region.
+std::vector<Plane> linear_planes(const FloatImage& image, Values values, const Region& region,
+                                 std::int64_t radius) {
   const std::int64_t width = region.width + 2 * radius;
   const std::int64_t height = region.height + 2 * radius;
   const std::int64_t stride = (region.width + kStrip - 1) / kStrip * kStrip + 2 * radius;
@@ -72,8 +75,12 @@ std::vector<Plane> linear_planes(const FloatImage& image, const Region& region, 
   std::vector<float> row(static_cast<std::size_t>(decoded));
   for (std::int64_t y = 0; y < height; ++y) {
     const std::int64_t source_row = mirrored(region.y + y - radius, image.height);
-    srgb_to_linear(image.pixels.data() + (source_row * image.width + first_column) * image.channels,
-                   row.data(), decoded);
+    const float* source = image.pixels.data() + (source_row * image.width + first_column) * image.channels;
+    if (values == Values::srgb) {
+      srgb_to_linear(source, row.data(), decoded);
+    } else {
+      std::copy_n(source, decoded, row.data());
+    }
     for (int c = 0; c < image.channels; ++c) {
       float* out = planes[static_cast<std::size_t>(c)].values.data() + y * stride;
       for (std::int64_t x = 0; x < width; ++x) {
@@ -98,13 +105,8 @@ std::array<float, kStrip> correlate_strip(const float* source, std::int64_t stri
   return sum;
 }
 
-}  // namespace
-
-FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf) {
-  return blur_in_linear_light(image, psf, {0, 0, image.width, image.height});
-}
-
-FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf, const Region& region) {
+// The region seen through the PSF, in the encoding of the image.
+FloatImage correlate(const FloatImage& image, Values values, const Psf& psf, const Region& region) {
   check(region.x >= 0 && region.y >= 0 && region.width > 0 && region.height > 0 &&
             region.x + region.width <= image.width && region.y + region.height <= image.height,
         "blur: the region ", region.width, "x", region.height, " at (", region.x, ", ", region.y,
@@ -113,7 +115,7 @@ FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf, const R
         psf.weights.size(), " weights, expected ", psf.size(), "x", psf.size(), " for radius ", psf.radius);
 
   const std::vector<Tap> taps = nonzero_taps(psf);
-  const std::vector<Plane> planes = linear_planes(image, region, psf.radius);
+  const std::vector<Plane> planes = linear_planes(image, values, region, psf.radius);
   FloatImage result(region.width, region.height, image.channels);
   for (std::int64_t y = 0; y < region.height; ++y) {
     float* out_row = result.pixels.data() + y * region.width * image.channels;
@@ -127,9 +129,23 @@ FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf, const R
         }
       }
     }
-    linear_to_srgb(out_row, out_row, region.width * image.channels);
+    if (values == Values::srgb) linear_to_srgb(out_row, out_row, region.width * image.channels);
   }
   return result;
+}
+
+}  // namespace
+
+FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf) {
+  return blur_in_linear_light(image, psf, {0, 0, image.width, image.height});
+}
+
+FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf, const Region& region) {
+  return correlate(image, Values::srgb, psf, region);
+}
+
+FloatImage blur_light(const FloatImage& light, const Psf& psf, const Region& region) {
+  return correlate(light, Values::light, psf, region);
 }
 
 void add_sensor_noise(FloatImage& image, const SensorNoise& noise, RandomStream& stream) {

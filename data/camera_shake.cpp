@@ -22,27 +22,6 @@ double distance(const TrajectoryPoint& a, const TrajectoryPoint& b) {
   return std::hypot(a.x - b.x, a.y - b.y);
 }
 
-// The largest distance between two points. A shape's diameter is attained between extreme points of some
-// direction; 32 directions bound it to within 0.5 %, and cost 32 n instead of n^2.
-double extent_of(const std::vector<TrajectoryPoint>& points) {
-  constexpr int kDirections = 32;
-  double extent = 0.0;
-  for (int i = 0; i < kDirections; ++i) {
-    const double angle = std::numbers::pi * i / kDirections;
-    const double cosine = std::cos(angle);
-    const double sine = std::sin(angle);
-    double low = points[0].x * cosine + points[0].y * sine;
-    double high = low;
-    for (const TrajectoryPoint& p : points) {
-      const double projection = p.x * cosine + p.y * sine;
-      low = std::min(low, projection);
-      high = std::max(high, projection);
-    }
-    extent = std::max(extent, high - low);
-  }
-  return extent;
-}
-
 // The mean position over the exposure: every segment takes the same time and weighs its midpoint.
 TrajectoryPoint centroid_of(const std::vector<TrajectoryPoint>& points) {
   if (points.size() == 1) {
@@ -86,6 +65,28 @@ void splat(std::vector<double>& grid, std::int64_t radius, double x, double y, d
 }
 
 }  // namespace
+
+// A shape's diameter is attained between extreme points of some
+// direction; 32 directions bound it to within 0.5 %, and cost 32 n instead of n^2.
+double extent_of(const std::vector<TrajectoryPoint>& points) {
+  check(!points.empty(), "camera shake: the trajectory has no points, expected at least one");
+  constexpr int kDirections = 32;
+  double extent = 0.0;
+  for (int i = 0; i < kDirections; ++i) {
+    const double angle = std::numbers::pi * i / kDirections;
+    const double cosine = std::cos(angle);
+    const double sine = std::sin(angle);
+    double low = points[0].x * cosine + points[0].y * sine;
+    double high = low;
+    for (const TrajectoryPoint& p : points) {
+      const double projection = p.x * cosine + p.y * sine;
+      low = std::min(low, projection);
+      high = std::max(high, projection);
+    }
+    extent = std::max(extent, high - low);
+  }
+  return extent;
+}
 
 std::vector<TrajectoryPoint> random_trajectory(const CameraShakeOptions& options, RandomStream& stream) {
   check(options.min_length >= 0.0 && options.min_length <= options.max_length && options.max_length <= 500.0,

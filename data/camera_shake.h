@@ -32,6 +32,9 @@ struct TrajectoryPoint {
 // origin. Throws Error if the options are out of order.
 std::vector<TrajectoryPoint> random_trajectory(const CameraShakeOptions& options, RandomStream& stream);
 
+// The largest distance between two points, up to 0.5 % too small. Needs at least one point.
+double extent_of(const std::vector<TrajectoryPoint>& points);
+
 // (2 radius + 1) x (2 radius + 1) weights, rows top to bottom, their sum 1 and their centroid at the middle.
 struct Psf {
   std::int64_t radius = 0;
@@ -62,6 +65,9 @@ struct Region {
 // its pixels equal those of the whole result.
 FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf);
 FloatImage blur_in_linear_light(const FloatImage& image, const Psf& psf, const Region& region);
+
+// The same for a picture whose values are light already, and stay so.
+FloatImage blur_light(const FloatImage& light, const Psf& psf, const Region& region);
 
 // Noise of a sensor in linear light: variance = shot * signal + read^2, signal in 0..1.
 // Daylight cameras lie near shot 1e-4 and read 1e-3; a phone at night near shot 1e-2 and read 1e-2.

@@ -11,6 +11,29 @@
 #include "data/input_file.h"
 
 namespace dg {
+namespace {
+
+// Entry k: the remainder of the byte k, bits reversed.
+constexpr std::array<std::uint32_t, 256> crc32c_table() {
+  constexpr std::uint32_t kPolynomial = 0x82F63B78;  // 0x1EDC6F41 with its bits reversed
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    std::uint32_t value = byte;
+    for (int bit = 0; bit < 8; ++bit) value = (value & 1U) != 0 ? value >> 1U ^ kPolynomial : value >> 1U;
+    table[byte] = value;
+  }
+  return table;
+}
+
+}  // namespace
+
+std::uint32_t crc32c(std::string_view bytes) {
+  static constexpr std::array<std::uint32_t, 256> kTable = crc32c_table();
+  std::uint32_t value = 0xFFFFFFFF;
+  for (const char byte : bytes)
+    value = value >> 8U ^ kTable[(value ^ static_cast<std::uint8_t>(byte)) & 0xFFU];
+  return ~value;
+}
 
 std::string crc32_of_file(const std::filesystem::path& path) {
   constexpr std::int64_t kBlock = std::int64_t{1} << 20;

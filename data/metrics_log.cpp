@@ -4,8 +4,11 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
 
 #include "data/atomic_file.h"
+#include "data/input_file.h"
 #include "kernels/check.h"
 
 namespace dg {
@@ -98,6 +101,58 @@ void MetricsLog::write(const MetricsRow& row) {
   json_lines_ << json.dump() << '\n' << std::flush;
   check(csv_.good() && json_lines_.good(), folder_.string(),
         ": metrics could not be written; is the disk full? Free some space and resume the run");
+}
+
+namespace {
+
+// The part of `line` up to the next comma, which is removed with it; nothing behind the last.
+std::optional<std::string_view> next_cell(std::optional<std::string_view>& line) {
+  if (!line) return std::nullopt;
+  const std::size_t comma = line->find(',');
+  const std::string_view cell = line->substr(0, comma);
+  line = comma == std::string_view::npos ? std::nullopt : std::optional(line->substr(comma + 1));
+  return cell;
+}
+
+template <typename T>
+bool reads_as(std::string_view cell, T& value) {
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+  return error == std::errc() && end == cell.data() + cell.size();
+}
+
+}  // namespace
+
+std::vector<MetricsColumn> read_metrics_csv(const fs::path& path) {
+  const std::vector<std::uint8_t> bytes = read_file(path);
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::vector<MetricsColumn> columns;
+  for (std::size_t number = 1;; ++number) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return columns;
+    std::optional<std::string_view> line = text.substr(0, end);
+    text.remove_prefix(end + 1);
+
+    const std::optional<std::string_view> first = next_cell(line);
+    if (number == 1) {
+      check(first == "step", path.string(), ": its first column is '", *first, "', expected 'step'");
+      while (const auto name = next_cell(line)) columns.push_back({std::string(*name), {}, {}});
+      continue;
+    }
+    std::int64_t step = 0;
+    check(reads_as(*first, step), path.string(), ": line ", number, " begins with '", *first,
+          "', expected the number of a step");
+    for (MetricsColumn& column : columns) {
+      const std::optional<std::string_view> cell = next_cell(line);
+      check(cell.has_value(), path.string(), ": line ", number, " ends before the column '", column.name,
+            "'");
+      if (cell->empty()) continue;
+      double value = 0.0;
+      check(reads_as(*cell, value), path.string(), ": line ", number, " has '", *cell, "' as ", column.name,
+            ", expected a number");
+      column.steps.push_back(step);
+      column.values.push_back(value);
+    }
+  }
 }
 
 }  // namespace dg

@@ -36,4 +36,15 @@ class MetricsLog {
   std::ofstream json_lines_;
 };
 
+// A column of metrics.csv: the rows that have a value there, in their order.
+struct MetricsColumn {
+  std::string name;
+  std::vector<std::int64_t> steps;
+  std::vector<double> values;  // may be NaN or infinite
+};
+
+// The columns behind `step`, named as in the header, without the line that a killed process left unfinished. Throws
+// Error naming the file if it is missing, or the line that is not a row of such a table.
+std::vector<MetricsColumn> read_metrics_csv(const std::filesystem::path& path);
+
 }  // namespace dg

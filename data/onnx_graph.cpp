@@ -1,39 +1,14 @@
-// Each message is a string of fields: a key (number and wire type), then a number or a length and bytes.
 #include "data/onnx_graph.h"
 
-#include <cstring>
-#include <string_view>
-
+#include "data/detail/protobuf_writer.h"
 #include "kernels/check.h"
 
 namespace dg {
 namespace {
 
-// ---- the wire format ----
-
-void put_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7U) out += static_cast<char>(value | 0x80U);
-  out += static_cast<char>(value);
-}
-
-void put_int(std::string& out, unsigned field, std::int64_t value) {
-  put_varint(out, field << 3U);
-  put_varint(out, static_cast<std::uint64_t>(value));
-}
-
-void put_float(std::string& out, unsigned field, float value) {
-  put_varint(out, (field << 3U) | 5U);
-  std::uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof(bits));
-  for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>(bits >> shift);
-}
-
-// Texts, bytes and messages.
-void put_bytes(std::string& out, unsigned field, std::string_view bytes) {
-  put_varint(out, (field << 3U) | 2U);
-  put_varint(out, bytes.size());
-  out += bytes;
-}
+using protobuf::put_bytes;
+using protobuf::put_float;
+using protobuf::put_int;
 
 // ---- onnx.proto: the numbers of the fields ----
 

@@ -8,6 +8,7 @@
 #include "models/detail/evaluation_histogram.h"
 #include "models/detail/evaluation_page_assets.h"
 #include "models/detail/html.h"
+#include "models/detail/page_assets.h"
 #include "models/evaluation_files.h"
 
 namespace dg {
@@ -97,14 +98,10 @@ void write_sequences(std::ostringstream& page, const Evaluation& evaluation) {
 void write_case(std::ostringstream& page, const Evaluation& evaluation, const GalleryCase& shown) {
   const EvaluatedImage& image = evaluation.images[shown.index];
   const std::string name = escaped(image.name);
-  page << "<figure><div class=\"compare\" style=\"aspect-ratio:" << shown.width << "/" << shown.height
-       << ";max-width:" << shown.width << "px\">"
-       << "<img class=\"restored\" alt=\"restored\" src=\"" << html::jpeg_uri(shown.restored) << "\">"
-       << "<img class=\"sharp\" alt=\"sharp\" src=\"" << html::jpeg_uri(shown.sharp) << "\">"
-       << "<img class=\"blurred\" alt=\"blurred\" src=\"" << html::jpeg_uri(shown.blurred) << "\">"
-       << "<input type=\"range\" min=\"0\" max=\"100\" value=\"50\" step=\"0.5\" aria-label=\"blurred up to "
-          "here: "
-       << name << "\"></div>\n<figcaption>" << name << "<br>";
+  page << "<figure>"
+       << html::comparison(image.name, shown.width, shown.height, shown.blurred, {&shown.restored, 1},
+                           shown.sharp)
+       << "\n<figcaption>" << name << "<br>";
   for (std::size_t m = 0; m < image.scores.size(); ++m) {
     const std::string& metric = evaluation.protocol.metrics[m];
     page << (m == 0 ? "<b>" : ", ") << escaped(metric) << " "
@@ -116,8 +113,7 @@ void write_case(std::ostringstream& page, const Evaluation& evaluation, const Ga
     page << shown.width << "×" << shown.height << " pixels at " << shown.x << ", " << shown.y << " of "
          << image.width << "×" << image.height << ", ";
   }
-  page << "blurred | </span><select aria-label=\"right side\"><option>restored</option><option>sharp</option>"
-          "</select></figcaption></figure>\n";
+  page << "blurred | </span>" << html::kRightSideChoice << "</figcaption></figure>\n";
 }
 
 void write_cases(std::ostringstream& page, const Evaluation& evaluation, const std::string& title,
@@ -185,10 +181,7 @@ std::string evaluation_page(const Evaluation& evaluation, const EvaluationFacts&
                             const EvaluationGallery& gallery) {
   std::ostringstream page;
   page.imbue(std::locale::classic());
-  page << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-          "<link rel=\"icon\" href=\"data:,\"><title>Deblurring, measured</title>\n<style>"
-       << kEvaluationPageStyle << "</style></head><body>\n<h1>Deblurring, measured</h1>\n";
+  page << html::head("Deblurring, measured", kEvaluationPageStyle) << "<h1>Deblurring, measured</h1>\n";
   write_facts(page, evaluation, facts);
   if (!evaluation.images.empty()) {
     write_means(page, evaluation);
@@ -200,7 +193,7 @@ std::string evaluation_page(const Evaluation& evaluation, const EvaluationFacts&
     write_histograms(page, evaluation);
     write_images(page, evaluation, gallery);
   }
-  page << "<script>" << kEvaluationPageScript << "</script>\n</body></html>\n";
+  page << "<script>" << kPageScript << kEvaluationPageScript << "</script>\n</body></html>\n";
   return page.str();
 }
 

@@ -181,6 +181,7 @@ const std::vector<Field>& fields() {
       plain("rot90", DG_AT(augment.rot90)),
       plain("workers", DG_AT(workers)),
       plain("log_every", DG_AT(log_every)),
+      plain("tensorboard", DG_AT(tensorboard)),
       plain("validate_every", DG_AT(validate_every)),
       plain("checkpoint_every", DG_AT(checkpoint_every)),
       plain("keep_checkpoints", DG_AT(keep_checkpoints)),

@@ -59,6 +59,7 @@ struct TrainOptions {
 
   // ---- reports ----
   std::int64_t log_every = 10;          // steps
+  bool tensorboard = true;              // write event files, too
   std::int64_t validate_every = 500;    // steps; 0: never
   std::int64_t checkpoint_every = 500;  // steps
   std::int64_t keep_checkpoints = 2;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
+#include <exception>
 #include <optional>
 #include <sstream>
 
@@ -11,13 +11,14 @@
 #include "data/atomic_file.h"
 #include "data/folder_lock.h"
 #include "data/image_io.h"
-#include "data/input_file.h"
 #include "data/loader.h"
-#include "data/metrics_log.h"
 #include "layers/adam.h"
 #include "layers/ema.h"
 #include "layers/schedule.h"
+#include "layers/summary.h"
 #include "models/checkpoint.h"
+#include "models/run_folder.h"
+#include "models/run_log.h"
 #include "models/train_step.h"
 #include "models/weights.h"
 
@@ -30,11 +31,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-const std::vector<std::string> kColumns{
-    "epoch",        "learning_rate", "images_per_second", "seconds",      "g_content",     "g_adversarial",
-    "d_real",       "d_fake",        "d_penalty",         "psnr_blurred", "psnr_restored", "ssim_blurred",
-    "ssim_restored"};
 
 // Steps whose speed decides how many fit into --minutes; the first ones are slower and do not count.
 constexpr std::int64_t kCalibrationSteps = 12;
@@ -60,8 +56,9 @@ class RunTrainer final : public Trainer {
  public:
   RunTrainer(TrainOptions options, fs::path folder, TrainerEvents events)
       : options_(std::move(options)),
-        folder_(std::move(folder)),
+        folder_{std::move(folder)},
         events_(std::move(events)),
+        messages_(remember_messages(events_)),
         preset_(find_preset(options_.generator.preset)),
         context_({.device = options_.device,
                   .precision = options_.precision,
@@ -88,7 +85,7 @@ class RunTrainer final : public Trainer {
   void hold(std::unique_ptr<FolderLock> lock) {
     lock_ = std::move(lock);
     if (!lock_->held()) {
-      message("warning: the file system of " + folder_.string() +
+      message("warning: the file system of " + folder_.path.string() +
               " has no locks; do not start a second process in this folder");
     }
   }
@@ -103,11 +100,11 @@ class RunTrainer final : public Trainer {
 
   // The newest checkpoint that can be read; none: the run starts over, which gives the same result.
   void restore_newest_checkpoint() {
-    for (const fs::path& part : {checkpoint_folder(), folder_, folder_ / "strips"}) {
+    for (const fs::path& part : {folder_.checkpoints(), folder_.path, folder_.strips()}) {
       if (fs::exists(part)) remove_stale_temporaries(part);
     }
     const auto configured_steps = state_.total_steps;
-    const auto found = list_checkpoints(checkpoint_folder());
+    const auto found = list_checkpoints(folder_.checkpoints());
     std::string newest_problem;
     for (auto it = found.rbegin(); it != found.rend(); ++it) {
       try {
@@ -122,19 +119,34 @@ class RunTrainer final : public Trainer {
       message("resumed at step " + std::to_string(state_.step) + " from " + it->path.string());
       return;
     }
-    check(found.empty(), folder_.string(), ": none of its ", found.size(),
+    check(found.empty(), folder_.path.string(), ": none of its ", found.size(),
           " checkpoints can be used; of the newest: ", newest_problem);
     message("no checkpoint yet: the run starts at step 0");
     load_initial_weights();
   }
 
+  // networks.txt. Of pictures of 256 pixels at most: a forward of those fits wherever a training does.
+  void describe_networks_once() {
+    if (fs::exists(folder_.networks())) return;
+    Shape image = training_image(options_);
+    if (options_.discriminator.family == DiscriminatorFamily::patch)  // the others take one size only
+      image = {1, std::min<std::int64_t>(image[1], 256), std::min<std::int64_t>(image[2], 256), 3};
+    write_text_file(folder_.networks(), describe_networks(image, *generator_, discriminator_.get()));
+  }
+
   TrainResult run() override;
 
  private:
-  fs::path checkpoint_folder() const { return folder_ / "checkpoints"; }
-  void message(const std::string& text) const {
-    if (events_.on_message) events_.on_message(text);
+  // All that is said is kept for the log, which does not exist while the data are opened.
+  static std::shared_ptr<std::vector<std::string>> remember_messages(TrainerEvents& events) {
+    auto kept = std::make_shared<std::vector<std::string>>();
+    events.on_message = [kept, tell = std::move(events.on_message)](const std::string& text) {
+      kept->push_back(text);
+      if (tell) tell(text);
+    };
+    return kept;
   }
+  void message(const std::string& text) const { events_.on_message(text); }
   std::int64_t steps_per_epoch() const {
     return std::max<std::int64_t>(1,
                                   (training_data_->size() + options_.batch_size - 1) / options_.batch_size);
@@ -146,14 +158,17 @@ class RunTrainer final : public Trainer {
   void guard_weights() const;
   std::string last_good_checkpoint() const;
   void decide_total_steps();
-  void report(const std::vector<LossTerm>& losses);
+  StepReport report(const std::vector<LossTerm>& losses);
   void validate_now();
   void save();
   void save_generator(const fs::path& path, Metadata extra);
+  void log_messages();
+  TrainResult train();
 
   TrainOptions options_;
-  fs::path folder_;
+  RunFolder folder_;
   TrainerEvents events_;
+  std::shared_ptr<std::vector<std::string>> messages_;  // not yet in the log
   std::unique_ptr<FolderLock> lock_;
   Preset preset_;
   Context context_;
@@ -170,7 +185,7 @@ class RunTrainer final : public Trainer {
   std::optional<Ema> ema_;
   TrainingState state_;
 
-  std::optional<MetricsLog> log_;
+  std::optional<RunLog> log_;
   fs::path last_checkpoint_;
   Clock::time_point started_;
   Clock::time_point last_report_;
@@ -183,9 +198,9 @@ void RunTrainer::build_networks() {
   generator_ = make_generator(context_, options_.generator);
   if (options_.objective.adversarial_weight != 0.0) {
     DiscriminatorOptions d = options_.discriminator;
-    const bool resized = options_.augment.preprocess == Preprocess::resize;
-    d.height = resized ? options_.augment.load_height : options_.augment.crop_size;
-    d.width = resized ? options_.augment.load_width : options_.augment.crop_size;
+    const Shape image = training_image(options_);
+    d.height = image[1];
+    d.width = image[2];
     discriminator_ = make_discriminator(context_, d);
   }
   if (options_.objective.content == ContentLoss::perceptual) {
@@ -267,7 +282,7 @@ void RunTrainer::decide_total_steps() {
   message(text.str());
 }
 
-void RunTrainer::report(const std::vector<LossTerm>& losses) {
+StepReport RunTrainer::report(const std::vector<LossTerm>& losses) {
   const double elapsed = seconds_since(last_report_);
   const auto images = static_cast<double>((state_.step - last_report_step_) * options_.batch_size);
   StepReport r;
@@ -281,16 +296,12 @@ void RunTrainer::report(const std::vector<LossTerm>& losses) {
       static_cast<double>(std::max<std::int64_t>(0, state_.total_steps - state_.step)) * per_step;
   for (const LossTerm& term : losses) r.losses.emplace_back(term.name, term.value.item());
   if (events_.on_step) events_.on_step(r);
-  if (state_.step % options_.log_every != 0 && state_.step != state_.total_steps) return;
-  last_report_ = Clock::now();
-  last_report_step_ = state_.step;
-  MetricsRow row{state_.step,
-                 {{"epoch", r.epoch},
-                  {"learning_rate", r.learning_rate},
-                  {"images_per_second", r.images_per_second},
-                  {"seconds", seconds_since(started_)}}};
-  row.values.insert(row.values.end(), r.losses.begin(), r.losses.end());
-  log_->write(row);
+  if (state_.step % options_.log_every == 0 || state_.step == state_.total_steps) {
+    last_report_ = Clock::now();
+    last_report_step_ = state_.step;
+    log_->losses(r, seconds_since(started_));
+  }
+  return r;
 }
 
 void RunTrainer::validate_now() {
@@ -304,17 +315,13 @@ void RunTrainer::validate_now() {
     report.best = report.scores.psnr_restored > state_.best_psnr;
     if (report.best) {
       state_.best_psnr = report.scores.psnr_restored;
-      save_generator(folder_ / "best.safetensors", {{"validation_psnr", std::to_string(state_.best_psnr)}});
+      save_generator(folder_.best_generator(), {{"validation_psnr", std::to_string(state_.best_psnr)}});
     }
   }
-  const fs::path strip =
-      folder_ / "strips" / checkpoint_path("", state_.step).replace_extension(".png").filename();
-  write_image(strip, to_integer(stack(report.scores.strips)));
-  log_->write({state_.step,
-               {{"psnr_blurred", report.scores.psnr_blurred},
-                {"psnr_restored", report.scores.psnr_restored},
-                {"ssim_blurred", report.scores.ssim_blurred},
-                {"ssim_restored", report.scores.ssim_restored}}});
+  const Image strip = to_integer(stack(report.scores.strips));
+  const std::vector<std::uint8_t> png = encode_image(strip, ImageFormat::png);
+  write_file_atomically(folder_.strip(state_.step), std::as_bytes(std::span(png)));
+  log_->validation(report, strip.width, strip.height, png);
   if (events_.on_validation) events_.on_validation(report);
 }
 
@@ -331,13 +338,13 @@ void RunTrainer::save() {
   {
     std::optional<EmaScope> averages;
     if (ema_) averages.emplace(*ema_);
-    save_generator(folder_ / "generator.safetensors", {});
+    save_generator(folder_.newest_generator(), {});
   }
-  const fs::path path = checkpoint_path(checkpoint_folder(), state_.step);
+  const fs::path path = checkpoint_path(folder_.checkpoints(), state_.step);
   save_checkpoint(path, state_, options_.generator);
   last_checkpoint_ = path;
 
-  auto all = list_checkpoints(checkpoint_folder());
+  auto all = list_checkpoints(folder_.checkpoints());
   // Damaged ones that resume has skipped lie ahead of this step: they must not count as kept.
   std::erase_if(all, [&](const CheckpointFile& file) { return file.step > state_.step; });
   const auto keep = static_cast<std::size_t>(options_.keep_checkpoints);
@@ -347,8 +354,25 @@ void RunTrainer::save() {
   }
 }
 
+void RunTrainer::log_messages() {
+  for (const std::string& text : *messages_) log_->note(text);
+  messages_->clear();
+}
+
 TrainResult RunTrainer::run() {
-  log_.emplace(folder_, kColumns, state_.step);
+  log_.emplace(folder_, options_, context_.backend().description(), state_.step, events_.on_message);
+  log_messages();
+  try {
+    TrainResult result = train();
+    log_->end(result.finished ? RunState::finished : RunState::stopped);
+    return result;
+  } catch (const std::exception& error) {
+    log_->end(RunState::failed, error.what());
+    throw;
+  }
+}
+
+TrainResult RunTrainer::train() {
   BatchLoader loader(*training_data_, loader_options(options_), state_.step);
   started_ = last_report_ = Clock::now();
   first_step_ = last_report_step_ = state_.step;
@@ -363,7 +387,7 @@ TrainResult RunTrainer::run() {
     ++state_.step;
     decide_total_steps();
     const bool last = state_.step == state_.total_steps;
-    report(losses);
+    const StepReport made = report(losses);
     const bool validates =
         last || (options_.validate_every > 0 && state_.step % options_.validate_every == 0);
     const bool saves = last || state_.step % options_.checkpoint_every == 0;
@@ -373,6 +397,8 @@ TrainResult RunTrainer::run() {
       save();
       saved_step = state_.step;
     }
+    log_messages();
+    log_->step_made(made, validates || saves);
   }
   if (saved_step != state_.step) {
     guard_weights();
@@ -381,57 +407,32 @@ TrainResult RunTrainer::run() {
   return {state_.step, !stopped, seconds_since(started_), last_checkpoint_};
 }
 
-void write_text(const fs::path& path, const std::string& text) {
-  write_file_atomically(path, std::as_bytes(std::span(text)));
-}
-
-std::string read_text(const fs::path& path) {
-  const auto bytes = read_file(path);
-  return {bytes.begin(), bytes.end()};
-}
-
-void append_command(const fs::path& folder, const std::string& command_line) {
-  std::ofstream file(folder / "command.txt", std::ios::app);
-  file << command_line << '\n' << std::flush;
-  check(file.good(), (folder / "command.txt").string(),
-        ": cannot be written; check permissions and free space");
-}
-
-fs::path config_of(const fs::path& folder) { return folder / "config.json"; }
-
-void check_unused(const fs::path& folder) {
-  check(!fs::exists(config_of(folder)), folder.string(), ": already holds a run; continue it with --resume ",
-        folder.string(), ", or give another --out");
-}
-
 }  // namespace
 
 std::unique_ptr<Trainer> Trainer::start(const TrainOptions& options, const fs::path& folder,
                                         const std::string& command_line, TrainerEvents events) {
   check_options(options);
-  check_unused(folder);
+  const RunFolder run{folder};
+  run.check_unused();
   auto trainer = std::make_unique<RunTrainer>(options, folder, std::move(events));
   trainer->load_initial_weights();
-  std::error_code error;
-  for (const char* part : {"checkpoints", "strips"}) {
-    fs::create_directories(folder / part, error);
-    check(!error, folder.string(), ": the run folder cannot be created: ", error.message(),
-          "; give another --out");
-  }
+  run.create();
   trainer->hold(std::make_unique<FolderLock>(folder));
-  check_unused(folder);  // now that nobody else can start a run in it
-  append_command(folder, command_line);
+  run.check_unused();  // now that nobody else can start a run in it
+  run.append_command(command_line);
+  trainer->describe_networks_once();
   // Last: whoever sees it sees a whole run folder.
-  write_text(config_of(folder), to_json(with_absolute_paths(options)));
+  write_text_file(run.config(), to_json(with_absolute_paths(options)));
   return trainer;
 }
 
 std::unique_ptr<Trainer> Trainer::resume(const fs::path& folder, const ResumeOverrides& overrides,
                                          const std::string& command_line, TrainerEvents events) {
-  const fs::path config = config_of(folder);
+  const RunFolder run{folder};
+  const fs::path config = run.config();
   check(fs::exists(config), folder.string(), ": holds no run to resume: there is no config.json");
   auto lock = std::make_unique<FolderLock>(folder);
-  TrainOptions options = train_options_from_json(read_text(config), config.string());
+  TrainOptions options = train_options_from_json(read_text_file(config), config.string());
   if (overrides.steps > 0) options.steps = overrides.steps;
   if (overrides.threads >= 0) options.threads = overrides.threads;
   if (overrides.workers >= 0) options.workers = overrides.workers;
@@ -439,9 +440,16 @@ std::unique_ptr<Trainer> Trainer::resume(const fs::path& folder, const ResumeOve
   auto trainer = std::make_unique<RunTrainer>(options, folder, std::move(events));
   trainer->hold(std::move(lock));
   trainer->restore_newest_checkpoint();
-  append_command(folder, command_line);
-  if (overrides.steps > 0) write_text(config, to_json(options));
+  run.append_command(command_line);
+  trainer->describe_networks_once();
+  if (overrides.steps > 0) write_text_file(config, to_json(options));
   return trainer;
+}
+
+std::string describe_networks(const Shape& image, Module& generator, Module* discriminator) {
+  std::string text = "Generator\n" + to_string(summary(generator, image));
+  if (discriminator != nullptr) text += "\nDiscriminator\n" + to_string(summary(*discriminator, image));
+  return text;
 }
 
 }  // namespace dg

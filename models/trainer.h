@@ -3,6 +3,10 @@
 //   command.txt        how the run was started and resumed
 //   lock               held while a process trains in the folder
 //   metrics.csv/.jsonl losses, learning rate, images/s, validation scores
+//   report.html     curves, newest strips, configuration: models/report.h
+//   status.json     how the run stands, where it runs, what it said: models/run_folder.h
+//   networks.txt    the layers of both networks
+//   tensorboard/    event files, with --tensorboard: data/tensorboard.h
 //   checkpoints/       step-<number>.safetensors: everything the next step depends on
 //   generator.safetensors   the newest generator for restoring pictures (the averages where --ema is on)
 //   best.safetensors        the one with the highest validation PSNR so far
@@ -22,6 +26,7 @@
 
 #include "core/context.h"
 #include "data/pair_source.h"
+#include "layers/module.h"
 #include "models/train_options.h"
 #include "models/validation.h"
 
@@ -89,6 +94,12 @@ class Trainer {
 std::unique_ptr<PairSource> open_training_data(const TrainOptions& options, const TrainerEvents& events);
 // The validation data; null where there is no held-out data, which is said through on_message.
 std::unique_ptr<PairSource> open_validation_data(const TrainOptions& options, const TrainerEvents& events);
+
+// A training image of these options, (1,H,W,3).
+Shape training_image(const TrainOptions& options);
+// The layers of both networks as tables (layers/summary.h), for an image (1,H,W,3). The discriminator may be null.
+std::string describe_networks(const Shape& image, Module& generator, Module* discriminator);
+
 // What is wrong with the data, every file decoded; for --check-data. An empty list: nothing.
 std::vector<DatasetProblem> check_data(const TrainOptions& options);
 

@@ -131,4 +131,10 @@ std::vector<DatasetProblem> check_data(const TrainOptions& options) {
   return problems;
 }
 
+Shape training_image(const TrainOptions& options) {
+  const AugmentOptions& o = options.augment;
+  const bool resized = o.preprocess == Preprocess::resize;
+  return {1, resized ? o.load_height : o.crop_size, resized ? o.load_width : o.crop_size, 3};
+}
+
 }  // namespace dg

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "models/detail/page_assets.h"
+
 namespace dg::html {
 
 std::string escaped(std::string_view text) {
@@ -20,6 +22,15 @@ std::string escaped(std::string_view text) {
     }
   }
   return result;
+}
+
+std::string head(std::string_view title, std::string_view style) {
+  std::string text =
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+      "<link rel=\"icon\" href=\"data:,\"><title>" +
+      escaped(title) + "</title>\n<style>";
+  return text.append(kPageStyle).append(style) + "</style></head><body>\n";
 }
 
 std::string base64(std::span<const std::uint8_t> bytes) {
@@ -37,6 +48,26 @@ std::string base64(std::span<const std::uint8_t> bytes) {
 
 std::string jpeg_uri(std::span<const std::uint8_t> bytes) {
   return "data:image/jpeg;base64," + base64(bytes);
+}
+
+std::string comparison(std::string_view name, std::int64_t width, std::int64_t height,
+                       const std::vector<std::uint8_t>& blurred,
+                       std::span<const std::vector<std::uint8_t>> restored,
+                       const std::vector<std::uint8_t>& sharp) {
+  const auto picture = [](const char* kind, const std::vector<std::uint8_t>& bytes, const char* more = "") {
+    return std::string("<img class=\"") + kind + "\" alt=\"" + kind + "\"" + more + " src=\"" +
+           jpeg_uri(bytes) + "\">";
+  };
+  const std::string columns = std::to_string(width);
+  std::string text = "<div class=\"compare\" style=\"aspect-ratio:" + columns + "/" + std::to_string(height) +
+                     ";max-width:" + columns + "px\">";
+  for (std::size_t i = 0; i < restored.size(); ++i)
+    text += picture("restored", restored[i], i == 0 ? "" : " hidden");
+  text += picture("sharp", sharp) + picture("blurred", blurred);
+  text +=
+      "<input type=\"range\" min=\"0\" max=\"100\" value=\"50\" step=\"0.5\" aria-label=\"blurred up to "
+      "here: ";
+  return text + escaped(name) + "\"></div>";
 }
 
 std::string number(std::optional<double> value, int digits) {

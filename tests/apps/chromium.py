@@ -64,6 +64,12 @@ class Page:
         while not self._loaded:
             self._next_message()
 
+    def reload(self):
+        self._loaded = False
+        self.call("Page.reload")
+        while not self._loaded:
+            self._next_message()
+
     def evaluate(self, expression):
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         if "exceptionDetails" in result:

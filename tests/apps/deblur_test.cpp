@@ -1,96 +1,30 @@
-// deblurgan-deblur as a user runs it. The weights make every pixel 16 levels (of 255) brighter and leave alpha alone:
-// all are 0 but the last bias, and the network adds tanh(bias) to the picture in -1 .. 1.
+// deblurgan-deblur on picture files. Pipes and films are in deblur_streams_test.cpp.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <unistd.h>
 #include <vector>
 
 #include "data/image_io.h"
-#include "models/presets.h"
-#include "models/weights.h"
-#include "tests/apps/program.h"
-#include "tests/models/tiny_network.h"
+#include "data/picture.h"
+#include "tests/apps/deblur_desk.h"
 
 using namespace dg;
+using dg::test::brighter;
+using dg::test::Desk;
+using dg::test::equal;
+using dg::test::lines;
+using dg::test::picture;
 using dg::test::ProgramResult;
 using dg::test::read_text;
 using dg::test::TempFolder;
-using dg::test::tiny_generator;
 using dg::test::write_text;
 
 namespace fs = std::filesystem;
-
-namespace {
-
-constexpr int kStep = 16;
-
-void save_brightening_weights(const fs::path& path, int levels = kStep) {
-  Context context({.threads = 1});
-  const auto network = make_generator(context, tiny_generator());
-  for (NamedTensor& entry : network->state()) {
-    entry.tensor.fill_(entry.name == "tail.conv.bias" ? std::atanh(2.0 * levels / 255.0) : 0.0);
-  }
-  save_weights(path, *network, to_metadata(tiny_generator()));
-}
-
-Image picture(std::int64_t width, std::int64_t height, int channels, int bit_depth = 8) {
-  Image image{width, height, channels, bit_depth, {}};
-  for (std::int64_t i = 0; i < image.numel(); ++i) {
-    const std::uint64_t mixed = static_cast<std::uint64_t>(i + 1) * 0x9e3779b97f4a7c15U;
-    const auto noise = static_cast<std::uint64_t>((mixed ^ (mixed >> 31)) * 0xbf58476d1ce4e5b9U) >> 40;
-    image.pixels.push_back(static_cast<std::uint16_t>(static_cast<int>(noise) % (image.max_value() + 1)));
-  }
-  return image;
-}
-
-Image brighter(Image image) {
-  const int step = kStep * image.max_value() / 255;
-  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
-    const bool alpha = image.has_alpha() && static_cast<int>(i) % image.channels == image.channels - 1;
-    if (!alpha)
-      image.pixels[i] = static_cast<std::uint16_t>(std::min(image.pixels[i] + step, image.max_value()));
-  }
-  return image;
-}
-
-bool equal(const Image& a, const Image& b) {
-  return a.width == b.width && a.height == b.height && a.channels == b.channels &&
-         a.bit_depth == b.bit_depth && a.pixels == b.pixels;
-}
-
-// A folder with w.safetensors in it.
-struct Desk {
-  TempFolder folder;
-
-  Desk() { save_brightening_weights(folder / "w.safetensors"); }
-  ProgramResult deblur(const std::string& arguments) const { return run(arguments, ""); }
-  ProgramResult run(const std::string& arguments, const std::string& before) const {
-    return test::run_in(folder, before + "'" DG_DEBLUR_PROGRAM "' --threads 1 -w w.safetensors " + arguments);
-  }
-  void put(const std::string& name, const Image& image) const {
-    fs::create_directories((folder / name).parent_path());
-    write_image(folder / name, image);
-  }
-  bool has(const std::string& name) const { return fs::exists(folder / name); }
-  Image get(const std::string& name) const { return read_image(folder / name); }
-  // Names below a folder, sorted, with '/' between.
-  std::vector<std::string> list(const std::string& name) const {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::recursive_directory_iterator(folder / name)) {
-      if (entry.is_regular_file()) names.push_back(entry.path().lexically_relative(folder / name).string());
-    }
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-};
-
-std::int64_t lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
-
-}  // namespace
 
 TEST_CASE("deblur: every kind of picture keeps its size, depth, grey and alpha") {
   const Desk desk;
@@ -342,6 +276,131 @@ TEST_CASE("deblur: formats that cannot hold a picture are named, the others writ
   CHECK(desk.list("out") == std::vector<std::string>{"plain.jpg"});
 }
 
+TEST_CASE("deblur: patterns are expanded where the shell did not, and keep the structure below them") {
+  const Desk desk;
+  for (const char* name : {"s/1/blur/a.png", "s/2/blur/a.png", "s/1/sharp/a.png", "s/x.png", "[s].png"}) {
+    desk.put(name, picture(8, 8, 3));
+  }
+  write_text(desk.folder / "s/notes.txt", "not a picture");
+  CHECK(desk.deblur("'s/*/blur' -o s/out").code == 0);
+  CHECK(desk.list("s/out") == std::vector<std::string>{"1/blur/a.png", "2/blur/a.png"});
+  // Results of the run before are no inputs, nor is what is no picture.
+  CHECK(desk.deblur("'s/**' -o s/out --quiet").code == 0);
+  CHECK(desk.list("s/out") ==
+        std::vector<std::string>{"1/blur/a.png", "1/sharp/a.png", "2/blur/a.png", "x.png"});
+  CHECK(desk.deblur("'[s].png' -o one.png").code == 0);
+  CHECK(desk.deblur("'s/*/blur/a.png' -o two.png").code == 2);
+  const ProgramResult none = desk.deblur("'s/*.gif' -o out");
+  CHECK(none.code == 1);
+  CHECK_THAT(none.err, Catch::Contains("s/*.gif: matches no picture"));
+}
+
+TEST_CASE("deblur: a batch gives what one by one gives") {
+  const Desk desk;
+  for (int i = 0; i < 5; ++i) desk.put("in/" + std::to_string(i) + ".png", picture(9 + i / 3, 8, 3));
+  CHECK(desk.deblur("in -o single").code == 0);
+  const ProgramResult result = desk.deblur("in -o batched --batch 4");
+  INFO(result.err);
+  CHECK(result.code == 0);
+  CHECK(desk.list("batched").size() == 5);
+  for (const std::string& name : desk.list("batched")) {
+    CHECK(read_text(desk.folder / "single" / name) == read_text(desk.folder / "batched" / name));
+  }
+}
+
+TEST_CASE("deblur: tiles give what the whole gives, blend 0 gives the input back, and 0.5 lies between") {
+  const Desk desk;
+  const Image image = picture(30, 41, 4, 16);
+  desk.put("a.png", image);
+  CHECK(desk.deblur("a.png -o whole.png").code == 0);
+  CHECK(desk.deblur("a.png -o tiles.png --tile 8").code == 0);
+  CHECK(desk.deblur("a.png -o views.png --self-ensemble").code == 0);
+  CHECK(read_text(desk.folder / "whole.png") == read_text(desk.folder / "tiles.png"));
+  CHECK(equal(desk.get("views.png"), desk.get("whole.png")));  // brightening commutes with turning
+  CHECK(desk.deblur("a.png -o none.png --blend 0").code == 0);
+  CHECK(equal(desk.get("none.png"), image));
+  CHECK(desk.deblur("a.png -o half.png --blend 0.5").code == 0);
+  const Image half = desk.get("half.png");
+  const Image whole = desk.get("whole.png");
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+    const int between = (image.pixels[i] + whole.pixels[i]) / 2;
+    REQUIRE(std::abs(half.pixels[i] - between) <= 1);
+  }
+}
+
+TEST_CASE("deblur: metadata is carried, and what a format cannot carry is told") {
+  const Desk desk;
+  PictureMetadata metadata;
+  // A TIFF block of one tag, orientation 1.
+  metadata.exif = {'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
+  const auto bytes = encode_picture({picture(8, 8, 3), metadata}, ImageFormat::png);
+  dg::test::write_bytes(desk.folder / "a.png", bytes);
+  const ProgramResult kept = desk.deblur("a.png -o b.png");
+  CHECK(kept.err.empty());
+  CHECK(read_picture(desk.folder / "b.png").metadata == metadata);
+  const ProgramResult lost = desk.deblur("a.png -o c.bmp");
+  CHECK(lost.code == 0);
+  CHECK_THAT(lost.err, Catch::Contains("note: a.png: its EXIF data cannot be kept in BMP"));
+  CHECK(desk.deblur("a.png -o c.bmp --quiet").err.empty());
+}
+
+TEST_CASE("deblur: --json is one document, and nothing else is on standard output") {
+  const Desk desk;
+  desk.put("in/a.png", picture(20, 12, 3));
+  write_text(desk.folder / "in/b.png", "no picture");
+  desk.put("sharp/a.png", brighter(picture(20, 12, 3)));
+  const ProgramResult result = desk.deblur("in -o out --json --sharp sharp --batch 2");
+  CHECK(result.code == 1);
+  CHECK_THAT(result.err, Catch::Contains("[1/2] in/a.png") && Catch::Contains("in/b.png: "));
+  const nlohmann::json json = nlohmann::json::parse(result.out);
+  const nlohmann::json& a = json["pictures"][0];
+  CHECK(a["input"] == "in/a.png");
+  CHECK(a["output"] == "out/a.png");
+  CHECK(a["width"] == 20);
+  CHECK(a["seconds"]["restore"] > 0.0);
+  CHECK(a["tile_rows"] == 0);
+  CHECK(a["estimated_peak_bytes"] > 1'000'000);
+  CHECK(a["peak_bytes"] > 1'000'000);
+  CHECK(a["psnr"]["restored"] == "Infinity");
+  CHECK(a["ssim"]["blurred"] < 1.0);
+  CHECK(json["pictures"][1]["error"].get<std::string>().starts_with("in/b.png: "));
+  CHECK(json["summary"]["restored"] == 1);
+  CHECK(json["summary"]["failed"] == 1);
+  CHECK(json["summary"]["complete"] == true);
+}
+
+TEST_CASE("deblur: --dry-run tells what would be done and does nothing") {
+  const Desk desk;
+  desk.put("in/a.png", picture(20, 12, 3));
+  desk.put("in/b.png", picture(40, 12, 3));
+  const ProgramResult result = desk.deblur("in -o out --dry-run --tile 16");
+  CHECK(result.code == 0);
+  CHECK_THAT(result.out, Catch::Contains("[1/2] in/a.png -> out/a.png  20x12  bands of 16 rows, about "));
+  CHECK(lines(result.out) == 2);
+  CHECK_FALSE(desk.has("out"));
+  const auto json = nlohmann::json::parse(desk.deblur("in -o out --dry-run --json").out);
+  CHECK(json["dry_run"] == true);
+  CHECK(json["pictures"][1]["width"] == 40);
+  CHECK(json["summary"]["restored"] == 0);
+}
+
+TEST_CASE(
+    "deblur: a memory limit that cannot be kept is told, and one below the whole picture brings bands") {
+  const Desk desk;
+  desk.put("a.png", {64, 1500, 1, 8, std::vector<std::uint16_t>(64 * 1500, 7)});
+  const ProgramResult impossible = desk.deblur("a.png -o out --max-memory 1M");
+  CHECK(impossible.code == 1);
+  CHECK_THAT(impossible.err, Catch::Contains("a.png: "));
+  CHECK(desk.deblur("a.png -o out --max-memory much").code == 2);
+  const auto whole = nlohmann::json::parse(desk.deblur("a.png -o out --dry-run --json").out);
+  const std::int64_t bytes = whole["pictures"][0]["estimated_peak_bytes"].get<std::int64_t>();
+  const ProgramResult bands =
+      desk.deblur("a.png -o out --json --max-memory " + std::to_string(bytes - 2'000'000));
+  INFO(bands.err);
+  CHECK(bands.code == 0);
+  CHECK(nlohmann::json::parse(bands.out)["pictures"][0]["tile_rows"] > 0);
+}
+
 TEST_CASE("deblur: cuDNN on the CPU is refused with what to do") {
   const Desk desk;
   desk.put("a.png", picture(8, 8, 3));
@@ -356,10 +415,32 @@ TEST_CASE("deblur: wrong arguments give exit code 2 and one sentence that leads 
   const Desk desk;
   desk.put("a.png", picture(8, 8, 3));
   desk.put("b.png", picture(8, 8, 3));
-  for (const char* arguments :
-       {"", "a.png", "-o out", "a.png -o out --ext gif", "a.png -o out --threads -1",
-        "a.png -o out --sharp nowhere", "a.png -o out --colour", "a.png b.png -o one.png",
-        "a.png -o one.png --ext jpg", "a.png -o out --seed 3", "a.png -o out --conv-backend cublas"}) {
+  for (const char* arguments : {"",
+                                "a.png",
+                                "-o out",
+                                "a.png -o out --ext gif",
+                                "a.png -o out --threads -1",
+                                "a.png -o out --sharp nowhere",
+                                "a.png -o out --colour",
+                                "a.png b.png -o one.png",
+                                "a.png -o one.png --ext jpg",
+                                "a.png -o out --seed 3",
+                                "a.png -o out --conv-backend cublas",
+                                "a.png -o - --json",
+                                "a.png b.png -o -",
+                                "- - -o out",
+                                "- -o out --sharp .",
+                                "a.png -o - --compare",
+                                "a.png -o out --blend 1.5",
+                                "a.png -o out --tile 0",
+                                "a.png -o out --batch 0",
+                                "a.png -o out --quality 101",
+                                "a.png -o out --raw 8by8",
+                                "a.png b.png -o out.y4m --video",
+                                "a.png -o out.png --video",
+                                "a.png -o out.y4m --video --compare",
+                                "a.png -o out --batch 2 --dropout-at-test",
+                                "in.mp4 -o out"}) {
     INFO(arguments);
     const ProgramResult result = desk.deblur(arguments);
     CHECK(result.code == 2);

@@ -126,3 +126,33 @@ TEST_CASE("metrics log: a file that cannot be written is named") {
     CHECK_THROWS_WITH(open(folder), Catch::Contains(name));
   }
 }
+
+TEST_CASE("metrics log: the table is read back by columns, an empty cell as no value") {
+  const TempFolder folder;
+  MetricsLog log = open(folder);
+  log.write({1, {{"loss", 0.1}}});
+  log.write({2, {{"psnr", std::nan("")}, {"loss", -2.5}}});
+  log.write({2, {}});
+  write_text(folder / "metrics.csv", csv(folder) + "3,0.");  // killed here
+  const std::vector<MetricsColumn> columns = read_metrics_csv(folder / "metrics.csv");
+  REQUIRE(columns.size() == 2);
+  CHECK(columns[0].name == "loss");
+  CHECK(columns[0].steps == std::vector<std::int64_t>{1, 2});
+  CHECK(columns[0].values == std::vector<double>{0.1, -2.5});
+  CHECK(columns[1].steps == std::vector<std::int64_t>{2});
+  CHECK(std::isnan(columns[1].values.at(0)));
+}
+
+TEST_CASE("metrics log: a table that is none is refused with the line") {
+  const TempFolder folder;
+  const auto told = [&](const std::string& text) {
+    write_text(folder / "metrics.csv", text);
+    return test::error_of([&] { read_metrics_csv(folder / "metrics.csv"); });
+  };
+  CHECK_THAT(told("time,loss\n"), Catch::Contains("metrics.csv") && Catch::Contains("'time'"));
+  CHECK_THAT(told("step,loss\n1,2\nx,2\n"), Catch::Contains("line 3") && Catch::Contains("'x'"));
+  CHECK_THAT(told("step,loss\n1\n"), Catch::Contains("line 2") && Catch::Contains("'loss'"));
+  CHECK_THAT(told("step,loss\n1,2km\n"), Catch::Contains("line 2") && Catch::Contains("'2km'"));
+  CHECK(told("").empty());
+  CHECK_THAT(test::error_of([&] { read_metrics_csv(folder / "none.csv"); }), Catch::Contains("none.csv"));
+}
