@@ -7,6 +7,7 @@
 #include <new>
 
 #include "kernels/check.h"
+#include "models/presets.h"
 
 namespace dg::apps {
 
@@ -71,6 +72,12 @@ bool interrupted() { return received_signal != 0; }
 
 std::string version_line(std::string_view program) {
   return fmt::format("{} {}", program, DEBLURGAN_VERSION);
+}
+
+std::string preset_words() {
+  std::string names;
+  for (const Preset& preset : all_presets()) names += (names.empty() ? "" : ",") + preset.name;
+  return "NAME:{" + names + "}";
 }
 
 }  // namespace dg::apps

@@ -48,4 +48,8 @@ bool interrupted();
 // "deblurgan-deblur 0.1.0"
 std::string version_line(std::string_view program);
 
+// Type names of options that take one of a set of words; the shell completes what stands in braces.
+std::string preset_words();  // NAME:{keras,deblurgan,...}
+inline constexpr const char* kDeviceWords = "NAME:{cpu,cuda,cuda:0}";
+
 }  // namespace dg::apps

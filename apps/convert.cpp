@@ -87,9 +87,8 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
                  "else OUT's ending decides")
       ->check(CLI::IsMember({"safetensors", "torch", "keras", "onnx"}))
       ->type_name("FORMAT");
-  app.add_option("--preset", a.load.preset,
-                 "Network of weights that name none and are not recognised, see deblurgan-train --help")
-      ->type_name("NAME");
+  app.add_option("--preset", a.load.preset, "Network of weights that name none and are not recognised")
+      ->type_name(preset_words());
   app.add_flag("--no-ema", a.no_ema, "Of a checkpoint: the last weights instead of their averages");
   app.add_flag("!--no-learn-residual", a.load.learn_residual,
                "The network's output is the picture itself: .pth files of programs without --learn_residual");

@@ -63,8 +63,8 @@ void add_network(CLI::App& app, DeblurArguments& a, Words& words) {
       ->required()
       ->type_name("FILE")
       ->group(group);
-  app.add_option("--preset", a.load.preset, "Network of weights that name none, see deblurgan-train --help")
-      ->type_name("NAME")
+  app.add_option("--preset", a.load.preset, "Network of weights that name none")
+      ->type_name(preset_words())
       ->group(group);
   app.add_flag("--no-ema", words.no_ema, "Of a checkpoint: the last weights instead of their averages")
       ->group(group);
@@ -119,7 +119,8 @@ void add_restoration(CLI::App& app, DeblurArguments& a, Words& words) {
 
 void add_machine(CLI::App& app, DeblurArguments& a) {
   const char* group = "Machine";
-  app.add_option("--device", a.device, "cpu, cuda or cuda:N (GPU number N)")
+  app.add_option("--device", a.device, "cuda:N is GPU number N")
+      ->type_name(kDeviceWords)
       ->capture_default_str()
       ->group(group);
   app.add_option_function<std::string>(

@@ -97,12 +97,10 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   CLI::App app("Draws the networks of deblurgan, and tells what they consist of.", kProgram);
   app.footer(kExamples);
   app.set_version_flag("--version", version_line(kProgram));
-  std::string presets;
-  for (const Preset& preset : all_presets()) presets += (presets.empty() ? "" : ", ") + preset.name;
   ArchitectureViewOptions& view = arguments.view;
 
   CLI::Option* preset =
-      app.add_option("--preset", arguments.preset, "The network by name: " + presets)->type_name("NAME");
+      app.add_option("--preset", arguments.preset, "The network by name")->type_name(preset_words());
   app.add_option("-w,--weights", arguments.weights, "The generator of these weights or this checkpoint")
       ->excludes(preset)
       ->type_name("FILE");

@@ -86,9 +86,9 @@ void add_restoration_options(CLI::App& app, EvalArguments& a, Words& words) {
       ->excludes(weights)
       ->type_name("DIR")
       ->group(group);
-  app.add_option("--preset", a.load.preset, "Network of weights that name none, see deblurgan-train --help")
+  app.add_option("--preset", a.load.preset, "Network of weights that name none")
       ->needs(weights)
-      ->type_name("NAME")
+      ->type_name(preset_words())
       ->group(group);
   app.add_flag("--no-ema", words.no_ema, "Of a checkpoint: the last weights instead of their averages")
       ->needs(weights)
@@ -134,7 +134,8 @@ void add_machine_options(CLI::App& app, EvalArguments& a, Words& words) {
       ->group(group);
   app.add_flag("--json", a.json, "Print the summary as JSON, and progress on standard error")->group(group);
   app.add_flag("-q,--quiet", a.quiet, "No progress")->group(group);
-  app.add_option("--device", a.device, "cpu, cuda or cuda:N (GPU number N)")
+  app.add_option("--device", a.device, "cuda:N is GPU number N")
+      ->type_name(kDeviceWords)
       ->capture_default_str()
       ->group(group);
   app.add_option("--precision", words.precision, "float32, tf32 (GPU) or bf16")

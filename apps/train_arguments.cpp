@@ -13,9 +13,8 @@ namespace {
 
 constexpr const char* kProgram = "deblurgan-train";
 
-constexpr const char* kDescription =
-    "Trains a GAN to remove motion blur from photographs.\n"
-    "\n"
+constexpr const char* kDescription = "Trains a GAN to remove motion blur from photographs.";
+constexpr const char* kExamples =
     "Examples:\n"
     "  deblurgan-train --data procedural --preset small --out runs/first --minutes 3\n"
     "  deblurgan-train --data GOPRO_Large --preset deblurgan --vgg-weights vgg19.safetensors --out "
@@ -24,7 +23,9 @@ constexpr const char* kDescription =
     "runs/mixed\n"
     "  deblurgan-train --data GOPRO_Large --check-data\n"
     "  deblurgan-train --resume runs/gopro\n"
-    "  deblurgan-train --report runs/gopro";
+    "  deblurgan-train --report runs/gopro\n"
+    "\n"
+    "Exit code: 0 done, 1 failed, 2 wrong arguments, 130 Ctrl-C: the run can be resumed.";
 
 // What decides the defaults of everything else.
 struct Base {
@@ -80,14 +81,14 @@ WeightedSpec parse_weighted(const std::string& text) {
   return {text, 1.0};
 }
 
-// An option given by a word that `parse` understands.
+// An option given by a word that `parse` understands; `words` are those it knows, separated by commas.
 template <typename T, typename Parse>
 CLI::Option* add_word(CLI::App& app, const std::string& names, T& target, Parse parse,
-                      const std::string& help) {
+                      const std::string& words, const std::string& help) {
   return app
       .add_option_function<std::string>(
           names, [&target, parse](const std::string& s) { target = parse(s); }, help)
-      ->type_name("NAME");
+      ->type_name("NAME:{" + words + "}");
 }
 
 void add_data_options(CLI::App& app, TrainOptions& o) {
@@ -117,7 +118,7 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
         if (s == "sharp-only" || s == "single") return DatasetLayout::sharp_only;
         fail("--layout is '", s, "', expected automatic, aligned (A|B strips) or sharp-only");
       },
-      "automatic, aligned (A|B strips) or sharp-only (synthesise the blur)")
+      "automatic,aligned,sharp-only", "aligned: A|B strips; sharp-only: synthesise the blur")
       ->group("Data");
   app.add_option("--blur-key,--blur_key", o.blur_key, "blur or blur_gamma, of a GOPRO_Large folder")
       ->group("Data");
@@ -126,7 +127,7 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--noise", o.noise, "most sensor noise of synthesised pictures, 0..1")->group("Data");
   app.add_option("--batch-size,--batch_size,--batchSize", o.batch_size, "images a step")->group("Data");
   add_word(app, "--preprocess,--resize_or_crop", o.augment.preprocess, parse_preprocess,
-           "crop, resize, resize_and_crop or none")
+           "crop,resize,resize_and_crop,none", "what becomes of frames that are larger than the crops")
       ->group("Data");
   app.add_option("--crop-size,--crop_size,--fineSize", o.augment.crop_size,
                  "side of the training crops, pixels")
@@ -150,8 +151,8 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
 
 void add_network_options(CLI::App& app, TrainOptions& o, std::string& preset) {
   app.add_option("--preset,--which_model_netG,--netG", preset,
-                 "keras, deblurgan, deblurgan-head, small, quarter, resnet_6blocks, unet_128, unet_256; "
-                 "default deblurgan")
+                 "networks and the defaults of everything below; default deblurgan")
+      ->type_name(preset_words())
       ->group("Networks");
   app.add_option("--ngf", o.generator.ngf, "generator channels at full resolution")->group("Networks");
   app.add_option("--blocks", o.generator.blocks, "residual blocks")->group("Networks");
@@ -159,9 +160,9 @@ void add_network_options(CLI::App& app, TrainOptions& o, std::string& preset) {
       ->group("Networks");
   app.add_option("--n-layers-D,--n_layers_D", o.discriminator.layers, "strided layers of the PatchGAN")
       ->group("Networks");
-  add_word(app, "--norm", o.generator.norm, parse_norm, "generator: instance, batch or none")
+  add_word(app, "--norm", o.generator.norm, parse_norm, "instance,batch,none", "of the generator")
       ->group("Networks");
-  add_word(app, "--norm-D", o.discriminator.norm, parse_norm, "PatchGAN: instance, batch or none")
+  add_word(app, "--norm-D", o.discriminator.norm, parse_norm, "instance,batch,none", "of the PatchGAN")
       ->group("Networks");
   app.add_option("--dropout", o.generator.dropout, "rate inside the generator")->group("Networks");
   app.add_flag_callback(
@@ -175,19 +176,19 @@ void add_network_options(CLI::App& app, TrainOptions& o, std::string& preset) {
 void add_objective_options(CLI::App& app, TrainOptions& o) {
   const auto group = "Objective";
   add_word(app, "--gan-type,--gan_type,--gan_mode", o.objective.gan_type, parse_gan_type,
-           "wgan-gp, wgan, lsgan or gan")
+           "wgan-gp,wgan,lsgan,gan", "the adversarial objective")
       ->group(group);
   app.add_option("--adversarial-weight", o.objective.adversarial_weight, "0: no discriminator at all")
       ->group(group);
-  add_word(app, "--content", o.objective.content, parse_content_loss,
-           "perceptual, l1, mse, charbonnier or psnr")
+  add_word(app, "--content", o.objective.content, parse_content_loss, "perceptual,l1,mse,charbonnier,psnr",
+           "the content loss")
       ->group(group);
   app.add_option("--content-weight,--lambda_A", o.objective.content_weight, "of the content loss")
       ->group(group);
   app.add_option("--penalty-weight", o.objective.penalty.lambda, "lambda of the gradient penalty")
       ->group(group);
-  add_word(app, "--penalty-mode", o.objective.penalty.mode, parse_penalty_mode,
-           "per-sample (the paper) or per-pixel (the repository)")
+  add_word(app, "--penalty-mode", o.objective.penalty.mode, parse_penalty_mode, "per-sample,per-pixel",
+           "as in the paper, or as in the repository")
       ->group(group);
   app.add_option("--critic-updates,--critic_updates", o.critic_updates, "discriminator updates a step")
       ->group(group);
@@ -205,12 +206,14 @@ void add_objective_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--vgg-weights,--vgg_weights", o.vgg_weights, "safetensors, Keras or torchvision names")
       ->type_name("FILE")
       ->group(group);
-  add_word(app, "--vgg", o.vgg.depth, parse_vgg_depth, "vgg16 or vgg19")->group(group);
+  add_word(app, "--vgg", o.vgg.depth, parse_vgg_depth, "vgg16,vgg19", "network of the perceptual loss")
+      ->group(group);
   app.add_option("--vgg-layer", o.vgg.layer, "features of this layer")->group(group);
   app.add_flag("--vgg-after-relu,!--vgg-before-relu", o.vgg.after_relu, "features behind its ReLU")
       ->group(group);
   add_word(app, "--vgg-input", o.vgg.input, parse_vgg_input,
-           "as-is (what both papers' programs do), imagenet, imagenet-torchvision or imagenet-keras")
+           "as-is,imagenet,imagenet-torchvision,imagenet-keras",
+           "normalisation of its input; as-is: none, as both papers' programs do")
       ->group(group);
 }
 
@@ -222,7 +225,8 @@ void add_optimisation_options(CLI::App& app, TrainOptions& o) {
       ->group(group);
   app.add_option("--decay-epochs,--niter_decay,--n_epochs_decay", o.decay_epochs, "on a straight line to 0")
       ->group(group);
-  add_word(app, "--schedule", o.schedule, parse_schedule, "constant, linear or cosine")->group(group);
+  add_word(app, "--schedule", o.schedule, parse_schedule, "constant,linear,cosine", "of the learning rate")
+      ->group(group);
   app.add_option("--lr", o.learning_rate, "learning rate of Adam")->group(group);
   app.add_option("--beta1", o.beta1, "of Adam")->group(group);
   app.add_option("--beta2", o.beta2, "of Adam")->group(group);
@@ -251,13 +255,14 @@ void add_report_options(CLI::App& app, TrainOptions& o, TrainArguments& a) {
 }
 
 void add_machine_options(CLI::App& app, TrainOptions& o) {
-  app.add_option("--device", o.device, "cpu, cuda, cuda:N (GPU number N) or cuda-emulated (for tests)")
+  app.add_option("--device", o.device, "cuda:N is GPU number N; cuda-emulated is for tests")
+      ->type_name("NAME:{cpu,cuda,cuda:0,cuda-emulated}")
       ->group("Machine");
-  add_word(app, "--precision", o.precision, parse_precision,
-           "float32, tf32 (GPU: products with a 10-bit mantissa) or bf16 (activations as bfloat16)")
+  add_word(app, "--precision", o.precision, parse_precision, "float32,tf32,bf16",
+           "tf32: products with a 10-bit mantissa, GPUs only; bf16: activations as bfloat16")
       ->group("Machine");
-  add_word(app, "--conv-backend", o.conv_backend, parse_conv_backend,
-           "convolutions of a GPU: own, or cudnn (NVIDIA's library, where the machine has it)")
+  add_word(app, "--conv-backend", o.conv_backend, parse_conv_backend, "own,cudnn",
+           "convolutions of a GPU; cudnn: NVIDIA's library, where the machine has it")
       ->group("Machine");
   app.add_flag("--cuda-graph", o.cuda_graph, "record a training step once and replay it (GPU)")
       ->group("Machine");
@@ -278,6 +283,7 @@ std::optional<int> parse_train_arguments(int argc, char** argv, TrainArguments& 
     throw UsageError(error.what());
   }
   CLI::App app(kDescription);
+  app.footer(kExamples);
   app.set_version_flag("--version", version_line(kProgram));
   app.option_defaults()->always_capture_default();  // --help shows them
   std::string preset;
@@ -291,7 +297,8 @@ std::optional<int> parse_train_arguments(int argc, char** argv, TrainArguments& 
       ->type_name("DIR");
   app.add_option("--config", config, "options from a file, such as a run's config.json")->type_name("FILE");
   app.add_option("--name", name, "with --checkpoints-dir: the same as --out DIR/NAME");
-  app.add_option("--checkpoints-dir,--checkpoints_dir", checkpoints_dir, "parent of --name");
+  app.add_option("--checkpoints-dir,--checkpoints_dir", checkpoints_dir, "parent of --name")
+      ->type_name("DIR");
   app.add_flag("--continue-train,--continue_train", continue_train, "the same as --resume OUT");
   app.add_flag("--check-data", a.check_data, "look at every file of the data, report problems, do not train");
   app.add_flag("--summary", a.summary, "print the layers of both networks, do not train");
