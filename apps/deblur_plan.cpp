@@ -11,6 +11,7 @@
 #include "apps/common.h"
 #include "data/glob.h"
 #include "data/image_io.h"
+#include "data/picture_folder.h"
 #include "kernels/check.h"
 
 namespace dg::apps {
@@ -19,41 +20,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Comparable whether or not the file exists.
-fs::path comparable(const fs::path& path) {
-  std::error_code error;
-  const fs::path result = fs::weakly_canonical(fs::absolute(path), error);
-  return error ? fs::absolute(path).lexically_normal() : result;
-}
-
-bool lies_in(const fs::path& path, const fs::path& folder) {
-  const auto [in_folder, in_path] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
-  return in_folder == folder.end();
-}
-
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
-}
-
-// Sorted, so that the order does not depend on the disk.
-std::vector<fs::path> images_below(const fs::path& folder, const fs::path& skipped) {
-  std::vector<fs::path> found;
-  std::error_code error;
-  fs::recursive_directory_iterator it(folder, error);
-  for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-    const fs::path& path = it->path();
-    const bool hidden = path.filename().string().starts_with(".");
-    std::error_code ignored;
-    if (it->is_directory(ignored)) {
-      if (hidden || comparable(path) == skipped) it.disable_recursion_pending();
-    } else if (!hidden && is_image_path(path)) {
-      found.push_back(path);
-    }
-  }
-  check(!error, folder.string(), ": cannot be listed: ", error.message(), "; check that you may read it");
-  std::sort(found.begin(), found.end());
-  return found;
 }
 
 fs::path with_extension(const fs::path& relative, const std::string& extension) {
@@ -73,7 +42,7 @@ DeblurJob job_of(const fs::path& input, const fs::path& relative) {
 }
 
 void add_folder(const fs::path& folder, const fs::path& output, std::vector<DeblurJob>& jobs) {
-  for (const fs::path& path : images_below(folder, comparable(output))) {
+  for (const fs::path& path : pictures_below(folder, comparable_path(output))) {
     jobs.push_back(job_of(path, path.lexically_relative(folder)));
   }
 }
@@ -86,8 +55,8 @@ bool names_extension(const std::string& pattern) {
 
 void add_pattern(const std::string& pattern, const fs::path& output, std::vector<DeblurJob>& jobs) {
   const fs::path root = glob_root(pattern);
-  const fs::path results = comparable(output);
-  const fs::path searched = comparable(root.empty() ? fs::path(".") : root);
+  const fs::path results = comparable_path(output);
+  const fs::path searched = comparable_path(root.empty() ? fs::path(".") : root);
   const bool results_within = results != searched && lies_in(results, searched);
   const auto below_root = [&](const fs::path& path) {
     return root.empty() ? path : path.lexically_relative(root);
@@ -96,10 +65,10 @@ void add_pattern(const std::string& pattern, const fs::path& output, std::vector
   const std::size_t before = jobs.size();
   std::set<fs::path> taken;
   for (const fs::path& match : expand_glob(pattern)) {
-    if (results_within && lies_in(comparable(match), results)) continue;  // of an earlier run
+    if (results_within && lies_in(comparable_path(match), results)) continue;  // of an earlier run
     std::vector<DeblurJob> found;
     if (is_folder(match)) {
-      for (const fs::path& path : images_below(match, results)) {
+      for (const fs::path& path : pictures_below(match, results)) {
         found.push_back(job_of(path, below_root(path)));
       }
     } else if (any_file || is_image_path(match)) {
@@ -177,21 +146,21 @@ std::vector<DeblurJob> list_jobs(const PlanOptions& options) {
 
 void check_results(const std::vector<DeblurJob>& jobs, const PlanOptions& options) {
   std::set<fs::path> inputs;
-  for (const DeblurJob& job : jobs) inputs.insert(comparable(job.input));
+  for (const DeblurJob& job : jobs) inputs.insert(comparable_path(job.input));
   std::map<fs::path, fs::path> source_of;  // result -> input
   for (const DeblurJob& job : jobs) {
     for (const fs::path& result : {job.output, job.compare}) {
       if (result.empty() || is_stream(result)) continue;
-      const fs::path target = comparable(result);
+      const fs::path target = comparable_path(result);
       const auto [other, is_new] = source_of.emplace(target, job.input);
       check(is_new, job.input.string(), ": its result would be ", result.string(), ", as that of ",
             other->second.string(), "; restore them into different folders, or give --ext keep");
       const bool replaces_own_input =
-          options.overwrite && result == job.output && target == comparable(job.input);
+          options.overwrite && result == job.output && target == comparable_path(job.input);
       check(replaces_own_input || !inputs.contains(target), result.string(),
             ": the result would replace an input picture; choose another -o, or give --overwrite to restore "
             "in place");
-      check(options.sharp.empty() || !lies_in(target, comparable(options.sharp)), result.string(),
+      check(options.sharp.empty() || !lies_in(target, comparable_path(options.sharp)), result.string(),
             ": the result would lie in the folder of sharp pictures; choose another -o");
     }
   }
@@ -199,7 +168,7 @@ void check_results(const std::vector<DeblurJob>& jobs, const PlanOptions& option
 
 }  // namespace
 
-bool same_path(const fs::path& a, const fs::path& b) { return comparable(a) == comparable(b); }
+bool same_path(const fs::path& a, const fs::path& b) { return comparable_path(a) == comparable_path(b); }
 
 void check_writable(const fs::path& folder) {
   std::error_code ignored;

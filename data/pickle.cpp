@@ -6,6 +6,7 @@
 #include <ios>
 #include <unordered_map>
 
+#include "data/detail/little_endian.h"
 #include "data/detail/safetensors_header.h"
 #include "kernels/check.h"
 
@@ -100,16 +101,7 @@ class PickleReader {
     position_ += taken.size();
     return taken;
   }
-  // Little-endian, without sign.
-  std::uint64_t number(std::size_t count) {
-    std::uint64_t value = 0;
-    unsigned shift = 0;
-    for (const std::byte byte : take(count)) {
-      value |= std::to_integer<std::uint64_t>(byte) << shift;
-      shift += 8;
-    }
-    return value;
-  }
+  std::uint64_t number(std::size_t count) { return little_endian(take(count)); }
   std::string text(std::uint64_t count) {
     std::string result;
     for (const std::byte byte : take(count)) result += std::to_integer<char>(byte);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <zlib.h>
 
+#include "data/detail/little_endian.h"
 #include "data/detail/safetensors_header.h"
 #include "kernels/check.h"
 
@@ -49,15 +50,7 @@ class Fields {
   std::uint64_t u64() { return number(8); }
 
  private:
-  std::uint64_t number(std::size_t count) {
-    std::uint64_t value = 0;
-    unsigned shift = 0;
-    for (const std::byte byte : take(count)) {
-      value |= std::to_integer<std::uint64_t>(byte) << shift;
-      shift += 8;
-    }
-    return value;
-  }
+  std::uint64_t number(std::size_t count) { return little_endian(take(count)); }
 
   std::span<const std::byte> bytes_;
   const std::string& file_;

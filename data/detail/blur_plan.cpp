@@ -7,6 +7,7 @@
 #include <map>
 #include <system_error>
 
+#include "data/picture_folder.h"
 #include "kernels/check.h"
 
 namespace dg {
@@ -22,40 +23,19 @@ std::string lower(std::string text) {
   return text;
 }
 
-// Comparable whether or not the path exists.
-fs::path comparable(const fs::path& path) {
-  std::error_code error;
-  fs::path result = fs::weakly_canonical(fs::absolute(path), error);
-  if (error) result = fs::absolute(path).lexically_normal();
-  return result.has_filename() ? result : result.parent_path();
-}
-
-bool lies_in(const fs::path& path, const fs::path& folder) {
-  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
-}
-
-Folders pictures_below(const fs::path& input, const fs::path& output) {
+Folders folders_below(const fs::path& input, const fs::path& output) {
   std::error_code error;
   check(fs::exists(input, error), input.string(),
         ": does not exist; give the folder that holds the pictures");
   check(fs::is_directory(input, error), input.string(),
         ": is a file; give the folder that holds the pictures");
-  const fs::path skipped = comparable(output);
-  check(!lies_in(comparable(input), skipped), input.string(), ": lies in the output folder ", output.string(),
-        "; choose another output folder");
+  const fs::path skipped = comparable_path(output);
+  check(!lies_in(comparable_path(input), skipped), input.string(), ": lies in the output folder ",
+        output.string(), "; choose another output folder");
   Folders found;
-  fs::recursive_directory_iterator it(input, error);
-  for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-    const fs::path& path = it->path();
-    const bool hidden = path.filename().string().starts_with(".");
-    std::error_code ignored;
-    if (it->is_directory(ignored)) {
-      if (hidden || comparable(path) == skipped) it.disable_recursion_pending();
-    } else if (!hidden && is_image_path(path)) {
-      found[path.lexically_relative(input).parent_path()].push_back(path);
-    }
+  for (const fs::path& path : pictures_below(input, skipped)) {
+    found[path.lexically_relative(input).parent_path()].push_back(path);
   }
-  check(!error, input.string(), ": cannot be listed: ", error.message(), "; check that you may read it");
   check(!found.empty(), input.string(),
         ": holds no picture, expected .png, .jpg, .jpeg, .bmp or .tga files in it or below; give another "
         "folder");
@@ -187,7 +167,7 @@ BlurPlan plan_blur_dataset(const BlurDatasetOptions& options) {
       add_variants(plan, options, std::move(job));
     }
   } else {
-    folders = pictures_below(options.input, options.output);
+    folders = folders_below(options.input, options.output);
     check_not_pairs(options.input, folders);
     if (options.train_share < 1.0) check_no_splits(options.input, folders);
     for (const auto& [folder, files] : folders) {

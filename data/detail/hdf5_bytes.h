@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "data/detail/little_endian.h"
 #include "kernels/check.h"
 
 namespace dg {
@@ -45,15 +46,7 @@ class Hdf5Bytes {
   }
 
  private:
-  std::uint64_t number(std::size_t count) {
-    std::uint64_t value = 0;
-    unsigned shift = 0;
-    for (const std::byte byte : take(count)) {
-      value |= std::to_integer<std::uint64_t>(byte) << shift;
-      shift += 8;
-    }
-    return value;
-  }
+  std::uint64_t number(std::size_t count) { return little_endian(take(count)); }
 
   std::span<const std::byte> bytes_;
   const std::string* file_;
