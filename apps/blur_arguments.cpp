@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/common.h"
+#include "apps/option_values.h"
 #include "kernels/check.h"
 
 namespace dg::apps {
@@ -61,18 +62,6 @@ ValueRange parse_range(const std::string& option, const std::string& text) {
   return {*low, *high};
 }
 
-void parse_size(const std::string& text, BlurDatasetOptions& o) {
-  const std::size_t x = text.find('x');
-  const auto width = parse_number<std::int64_t>(std::string_view(text).substr(0, x));
-  const auto height =
-      x == std::string::npos ? width : parse_number<std::int64_t>(std::string_view(text).substr(x + 1));
-  if (!width || !height) {
-    throw UsageError("--size is '" + text + "', expected width and height in pixels, such as 1280x720");
-  }
-  o.scene_width = *width;
-  o.scene_height = *height;
-}
-
 void add_source_options(CLI::App& app, BlurDatasetOptions& o, Words& words) {
   const char* group = "What is blurred";
   app.add_option("input", o.input, "Folder of sharp photographs; with --frames of folders of frames")
@@ -84,7 +73,7 @@ void add_source_options(CLI::App& app, BlurDatasetOptions& o, Words& words) {
           ->type_name("N")
           ->group(group);
   app.add_option("--stride", o.stride, "Frames from one average's first to the next one's; default: N")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->needs(frames)
       ->type_name("S")
       ->group(group);
@@ -164,7 +153,7 @@ void add_output_options(CLI::App& app, BlurArguments& a, Words& words) {
       ->type_name("EXT")
       ->group(group);
   app.add_option("--seed", o.seed, "Another seed, other blur")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str()
       ->group(group);
   app.add_flag("--overwrite", o.overwrite, "Delete the pairs of a former run in OUT and start anew")
@@ -178,7 +167,9 @@ void add_output_options(CLI::App& app, BlurArguments& a, Words& words) {
 }
 
 void apply(const Words& words, BlurDatasetOptions& o) {
-  parse_size(words.size, o);
+  const PixelSize size = parse_pixel_size("--size", words.size, true);
+  o.scene_width = size.width;
+  o.scene_height = size.height;
   const ValueRange anxiety = parse_range("--anxiety", words.anxiety);
   o.blur.shake.min_anxiety = anxiety.low;
   o.blur.shake.max_anxiety = anxiety.high;

@@ -2,9 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <fmt/core.h>
 #include <new>
+#include <vector>
 
 #include "kernels/check.h"
 #include "models/presets.h"
@@ -18,16 +22,18 @@ volatile std::sig_atomic_t received_signal = 0;
 
 void remember_signal(int number) { received_signal = number; }
 
-}  // namespace
-
-void tell(std::string_view program, std::string sentence) {
-  std::replace(sentence.begin(), sentence.end(), '\n', ' ');
-  std::fflush(stdout);
-  fmt::print(stderr, "{}: {}\n", program, sentence);
+// What was printed and has not arrived is a failure: a script would go on with half of a document.
+bool standard_output_failed(std::string_view program) {
+  const bool failed_before = std::ferror(stdout) != 0;
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !failed_before) return false;
+  std::string sentence = "standard output: cannot be written";
+  if (errno != 0) sentence += std::string(": ") + std::strerror(errno);
+  tell(program, sentence + "; check the disk or the program that reads it");
+  return true;
 }
 
-int run_main(std::string_view program, const std::function<int()>& body) {
-  std::signal(SIGXFSZ, SIG_IGN);  // write() then fails with EFBIG
+int run_body(std::string_view program, const std::function<int()>& body) {
   try {
     return body();
   } catch (const UsageError& error) {
@@ -39,9 +45,70 @@ int run_main(std::string_view program, const std::function<int()>& body) {
   } catch (const std::bad_alloc&) {
     tell(program, "not enough memory; close other programs, or work on smaller pictures");
   } catch (const std::exception& error) {  // dg::Error, and what the standard library throws
-    tell(program, error.what());
+    if (std::ferror(stdout) == 0) tell(program, error.what());  // else it is told when the program ends
   }
   return 1;
+}
+
+// ---- misspelt options ----
+
+// Insertions, deletions, replacements and swaps of neighbours that make `b` out of `a`.
+std::size_t typing_errors(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        d[i][j] = i + j;
+        continue;
+      }
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1,
+                          d[i - 1][j - 1] + static_cast<std::size_t>(a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+// The option that was meant, with its dashes; "" where none is near.
+std::string nearest_option(const CLI::App& app, std::string_view name) {
+  std::string nearest;
+  std::size_t fewest = 3;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& known : option->get_lnames()) {
+      const std::size_t errors = known.starts_with(name) ? 1 : typing_errors(name, known);
+      if (errors >= fewest || errors >= name.size()) continue;
+      fewest = errors;
+      nearest = "--" + known;
+    }
+  }
+  return nearest;
+}
+
+// A sentence about the first argument that looks like an option and is none; "" where there is none.
+std::string unknown_option(const CLI::App& app) {
+  for (std::string word : app.remaining()) {
+    const std::size_t name = word.find_first_not_of('-');
+    if (name == 0 || name == std::string::npos) continue;
+    word.resize(std::min(word.find('='), word.size()));
+    const std::string meant = nearest_option(app, std::string_view(word).substr(name));
+    return "there is no option '" + word + "'" + (meant.empty() ? "" : "; did you mean " + meant + "?");
+  }
+  return {};
+}
+
+}  // namespace
+
+void tell(std::string_view program, std::string sentence) {
+  std::replace(sentence.begin(), sentence.end(), '\n', ' ');
+  std::fflush(stdout);
+  fmt::print(stderr, "{}: {}\n", program, sentence);
+}
+
+int run_main(std::string_view program, const std::function<int()>& body) {
+  std::signal(SIGXFSZ, SIG_IGN);  // write() then fails with EFBIG
+  const int code = run_body(program, body);
+  return standard_output_failed(program) && code == 0 ? 1 : code;
 }
 
 std::optional<int> parse_command_line(CLI::App& app, std::string_view program, int argc, char** argv) {
@@ -50,7 +117,8 @@ std::optional<int> parse_command_line(CLI::App& app, std::string_view program, i
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    tell(program, std::string(error.what()) + "; see --help");
+    const std::string unknown = unknown_option(app);
+    tell(program, (unknown.empty() ? std::string(error.what()) : unknown) + "; see --help");
     return 2;
   }
 }

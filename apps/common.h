@@ -30,14 +30,15 @@ class Interrupted : public std::runtime_error {
 };
 
 // Runs body and returns its exit code; every exception becomes "<program>: <sentence>" on stderr and a code from
-// above. Writing beyond `ulimit -f` becomes an error of the write instead of the end of the process.
+// above, and so does standard output that took less than was printed. Writing beyond `ulimit -f` becomes an error of
+// the write instead of the end of the process.
 int run_main(std::string_view program, const std::function<int()>& body);
 
 // "<program>: <sentence>" on stderr, as one line.
 void tell(std::string_view program, std::string sentence);
 
 // Parses the command line. Nothing: go on. Else the exit code: 0 after --help and --version, 2 after an error, which
-// has been told on stderr.
+// has been told on stderr. A misspelt option is told before what is missing, with the option that was meant.
 std::optional<int> parse_command_line(CLI::App& app, std::string_view program, int argc, char** argv);
 
 // From here on the first SIGINT, SIGTERM or SIGHUP only makes interrupted() true, so that the program can leave

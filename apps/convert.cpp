@@ -1,5 +1,7 @@
 // deblurgan-convert: a generator's weights from one program's format to another's. Exit codes: apps/common.h.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -7,6 +9,7 @@
 #include <string>
 
 #include "apps/common.h"
+#include "apps/option_values.h"
 #include "core/context.h"
 #include "data/keras_file.h"
 #include "kernels/check.h"
@@ -29,7 +32,8 @@ constexpr const char* kExamples =
     "  deblurgan-convert latest_net_G.pth -o generator.safetensors      PyTorch to deblurgan\n"
     "  deblurgan-convert generator.h5 -o generator.onnx                 Keras to ONNX\n"
     "  deblurgan-convert run/generator.safetensors -o g.safetensors --to torch\n"
-    "  deblurgan-convert run/generator.safetensors -o generator.h5      for Keras' load_weights\n"
+    "  deblurgan-convert run/generator.safetensors -o generator.h5      for Keras' load_weights (preset "
+    "keras)\n"
     "  deblurgan-convert unknown.bin --list\n"
     "\n"
     "What IN is, its content decides: safetensors of deblurgan or PyTorch, .pth, or Keras' .h5, .weights.h5 "
@@ -51,7 +55,9 @@ struct Arguments {
 // ---- arguments ----
 
 std::string format_of(const fs::path& output) {
-  const std::string extension = output.extension().string();
+  std::string extension = output.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (extension == ".safetensors" || extension == ".onnx") return extension.substr(1);
   if (extension == ".h5") return "keras";
   if (extension == ".pth" || extension == ".pt") {
@@ -88,7 +94,8 @@ std::optional<int> parse(int argc, char** argv, Arguments& a) {
       ->check(CLI::IsMember({"safetensors", "torch", "keras", "onnx"}))
       ->type_name("FORMAT");
   app.add_option("--preset", a.load.preset, "Network of weights that name none and are not recognised")
-      ->type_name(preset_words());
+      ->type_name(preset_words())
+      ->check(preset_name());
   app.add_flag("--no-ema", a.no_ema, "Of a checkpoint: the last weights instead of their averages");
   app.add_flag("!--no-learn-residual", a.load.learn_residual,
                "The network's output is the picture itself: .pth files of programs without --learn_residual");

@@ -1,10 +1,10 @@
 #include "apps/deblur_arguments.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <unistd.h>
 
 #include "apps/common.h"
+#include "apps/option_values.h"
 
 namespace dg::apps {
 namespace {
@@ -31,7 +31,7 @@ constexpr const char* kExamples =
 // What the command line says in words of its own.
 struct Words {
   std::string raw;
-  std::uint64_t max_memory = 0;
+  std::string max_memory;
   bool no_ema = false;
 };
 
@@ -65,6 +65,7 @@ void add_network(CLI::App& app, DeblurArguments& a, Words& words) {
       ->group(group);
   app.add_option("--preset", a.load.preset, "Network of weights that name none")
       ->type_name(preset_words())
+      ->check(preset_name())
       ->group(group);
   app.add_flag("--no-ema", words.no_ema, "Of a checkpoint: the last weights instead of their averages")
       ->group(group);
@@ -90,7 +91,6 @@ void add_restoration(CLI::App& app, DeblurArguments& a, Words& words) {
       ->group(group);
   app.add_option("--max-memory", words.max_memory,
                  "Stay below, as 6G or 800M; without it: below what the device has free")
-      ->transform(CLI::AsSizeValue(false))
       ->type_name("SIZE")
       ->group(group);
   app.add_flag("--self-ensemble", a.restorer.self_ensemble,
@@ -98,6 +98,7 @@ void add_restoration(CLI::App& app, DeblurArguments& a, Words& words) {
       ->group(group);
   app.add_option("--blend", a.restorer.blend, "1: the restored picture, 0: the blurred one, or between")
       ->check(CLI::Range(0.0, 1.0))
+      ->check(no_nan())
       ->capture_default_str()
       ->group(group);
   app.add_option("--batch", a.batch, "Neighbours of one size that go through the network together")
@@ -121,6 +122,7 @@ void add_machine(CLI::App& app, DeblurArguments& a) {
   const char* group = "Machine";
   app.add_option("--device", a.device, "cuda:N is GPU number N")
       ->type_name(kDeviceWords)
+      ->check(device_name())
       ->capture_default_str()
       ->group(group);
   app.add_option_function<std::string>(
@@ -149,18 +151,6 @@ void add_report(CLI::App& app, DeblurArguments& a) {
   app.add_flag("-q,--quiet", a.quiet, "Print errors and mean scores only")->group(group);
 }
 
-// "1280x720"
-FrameSize parse_size(const std::string& text) {
-  FrameSize size;
-  const char* end = text.data() + text.size();
-  const auto width = std::from_chars(text.data(), end, size.width);
-  if (width.ec == std::errc() && width.ptr != end && *width.ptr == 'x') {
-    const auto height = std::from_chars(width.ptr + 1, end, size.height);
-    if (height.ec == std::errc() && height.ptr == end && size.width > 0 && size.height > 0) return size;
-  }
-  throw UsageError("--raw: got '" + text + "', expected the size of the frames as 1280x720");
-}
-
 void check_together(const DeblurArguments& a) {
   const bool to_stdout = a.plan.output == kStandardStream;
   if (to_stdout && a.json && !a.dry_run)
@@ -187,8 +177,9 @@ std::optional<int> parse_deblur_arguments(int argc, char** argv, DeblurArguments
   if (const auto code = parse_command_line(app, kDeblurProgram, argc, argv)) return code;
   arguments.plan.extension_given = app.get_option("--ext")->count() > 0;
   arguments.load.use_ema = !words.no_ema;
-  arguments.restorer.max_memory = static_cast<std::int64_t>(words.max_memory);
-  if (!words.raw.empty()) arguments.raw = parse_size(words.raw);
+  if (!words.max_memory.empty())
+    arguments.restorer.max_memory = parse_memory_size("--max-memory", words.max_memory);
+  if (!words.raw.empty()) arguments.raw = parse_pixel_size("--raw", words.raw, false);
   check_together(arguments);
   return std::nullopt;
 }

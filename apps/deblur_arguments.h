@@ -7,6 +7,7 @@
 #include <string>
 
 #include "apps/deblur_plan.h"
+#include "apps/option_values.h"
 #include "core/context.h"
 #include "models/restorer.h"
 #include "models/weights.h"
@@ -14,11 +15,6 @@
 namespace dg::apps {
 
 inline constexpr const char* kDeblurProgram = "deblurgan-deblur";
-
-struct FrameSize {
-  std::int64_t width = 0;
-  std::int64_t height = 0;
-};
 
 struct DeblurArguments {
   PlanOptions plan;
@@ -37,7 +33,7 @@ struct DeblurArguments {
   int jpeg_quality = 95;
 
   bool video = false;
-  std::optional<FrameSize> raw;  // rgb24 frames
+  std::optional<PixelSize> raw;  // rgb24 frames
 
   bool dry_run = false;
   bool json = false;

@@ -106,10 +106,25 @@ void add_input(const fs::path& input, const fs::path& output, std::vector<Deblur
   }
 }
 
+// "restored.webp" would become a folder of this name.
+void check_no_other_format(const fs::path& output) {
+  if (is_folder(output)) return;
+  for (const char* extension : {".gif", ".webp", ".tif", ".tiff", ".jp2", ".jxl", ".avif", ".heic", ".heif",
+                                ".ppm", ".pgm", ".pnm"}) {
+    if (output.extension() != extension) continue;
+    throw UsageError(
+        "-o " + output.string() +
+        ": results are PNG, JPEG, BMP or TGA; end it in .png, .jpg, .bmp or .tga, or name a folder");
+  }
+}
+
 // Whether -o is the one result's name or stream.
 bool names_one_result(const PlanOptions& options, const std::vector<DeblurJob>& jobs) {
   const bool to_stdout = is_stream(options.output);
-  if (!to_stdout && (!is_image_path(options.output) || is_folder(options.output))) return false;
+  if (!to_stdout && (!is_image_path(options.output) || is_folder(options.output))) {
+    check_no_other_format(options.output);
+    return false;
+  }
   const std::string name = to_stdout ? "-o -" : options.output.string();
   if (jobs.size() != 1 || options.inputs.size() != 1 || is_folder(options.inputs[0])) {
     throw UsageError(name + (to_stdout ? ": standard output takes one picture" : ": -o names one image") +
@@ -153,6 +168,8 @@ void check_results(const std::vector<DeblurJob>& jobs, const PlanOptions& option
       if (result.empty() || is_stream(result)) continue;
       const fs::path target = comparable_path(result);
       const auto [other, is_new] = source_of.emplace(target, job.input);
+      check(is_new || !same_path(other->second, job.input), job.input.string(),
+            ": is given twice, by its name or with a folder that holds it; give it once");
       check(is_new, job.input.string(), ": its result would be ", result.string(), ", as that of ",
             other->second.string(), "; restore them into different folders, or give --ext keep");
       const bool replaces_own_input =
@@ -178,8 +195,8 @@ void check_writable(const fs::path& folder) {
   }
   check(is_folder(present), folder.string(), ": cannot be created: ", present.string(),
         " is not a folder; choose another -o");
-  check(::access(present.c_str(), W_OK | X_OK) == 0, present.string(),
-        ": cannot be written to: ", std::strerror(errno), "; choose another -o");
+  if (::access(present.c_str(), W_OK | X_OK) == 0) return;
+  fail(present.string(), ": cannot be written to: ", std::strerror(errno), "; choose another -o");
 }
 
 std::vector<DeblurJob> plan_deblurring(const PlanOptions& options) {

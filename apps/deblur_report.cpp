@@ -45,7 +45,10 @@ Json picture_json(const PictureReport& p, bool dry_run) {
     json["bit_depth"] = p.bit_depth;
   }
   if (p.plan) add_plan(json, *p.plan);
-  if (dry_run) return json;
+  if (dry_run) {
+    if (p.plan) json["fits"] = p.plan->fits;
+    return json;
+  }
   json["seconds"] = {
       {"decode", p.decode_seconds}, {"restore", p.restore_seconds}, {"encode", p.encode_seconds}};
   json["batch"] = p.batch;
@@ -144,7 +147,7 @@ void DeblurReport::foretell(PictureReport picture) {
     tell(kDeblurProgram, p.failure);
     return;
   }
-  ++restored_;
+  if (!p.plan || p.plan->fits) ++restored_;
   if (arguments_.json) return;
   std::string line = fmt::format("[{}/{}] {} -> {}", pictures_.size(), planned_, p.input, p.output);
   if (p.plan) line += fmt::format("  {}x{}  {}", p.width, p.height, text_of_plan(*p.plan));

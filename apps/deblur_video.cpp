@@ -220,7 +220,7 @@ int deblur_film(const DeblurArguments& a, DeblurNetwork& network, ByteInput& sta
     } else {
       console.result(line);
     }
-    return 0;
+    return report.plan.fits ? 0 : 1;
   }
 
   film.open_output(output);

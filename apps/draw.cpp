@@ -1,6 +1,5 @@
 // deblurgan-draw: pictures and tables of a network. Exit codes: apps/common.h.
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "apps/common.h"
+#include "apps/option_values.h"
 #include "core/context.h"
 #include "data/drawing_io.h"
 #include "kernels/check.h"
@@ -33,8 +33,8 @@ constexpr const char* kExamples =
     "  deblurgan-draw --preset keras -o generator.svg\n"
     "  deblurgan-draw --preset keras --discriminator --view lenet -o discriminator.png\n"
     "  deblurgan-draw --preset unet_256 --view functional -o unet.svg -o unet.pdf\n"
-    "  deblurgan-draw --weights run/generator.safetensors --view graph --ignore Pad,Dropout -o net.svg\n"
-    "  deblurgan-draw --preset deblurgan --summary --size 720x1280\n"
+    "  deblurgan-draw --weights run/generator.safetensors --view graph --ignore Pad,ReLU -o net.svg\n"
+    "  deblurgan-draw --preset deblurgan --summary --size 1280x720\n"
     "\n"
     "Kinds for --ignore are those of the legend and of the summary, in any case: Pad, Dropout, ReLU, "
     "InstanceNorm2d, ...\n"
@@ -46,8 +46,7 @@ struct Arguments {
   bool generator = false;
   bool discriminator = false;
   std::string size = "256x256";
-  std::int64_t height = 256;
-  std::int64_t width = 256;
+  PixelSize image = {};
   std::vector<fs::path> outputs;
   ArchitectureViewOptions view;
   DrawingWriteOptions write;
@@ -56,23 +55,6 @@ struct Arguments {
 };
 
 // ---- arguments ----
-
-std::int64_t parse_side(const std::string& size, std::string_view digits) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size() || value < 1 || value > 65536) {
-    throw UsageError("--size is '" + size + "', expected height and width in pixels, such as 720x1280");
-  }
-  return value;
-}
-
-void parse_size(Arguments& arguments) {
-  const std::string& size = arguments.size;
-  const auto x = size.find('x');
-  arguments.height = parse_side(size, std::string_view(size).substr(0, x));
-  arguments.width =
-      x == std::string::npos ? arguments.height : parse_side(size, std::string_view(size).substr(x + 1));
-}
 
 void check_arguments(const Arguments& arguments) {
   const auto demand = [](bool condition, const char* sentence) {
@@ -99,8 +81,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.set_version_flag("--version", version_line(kProgram));
   ArchitectureViewOptions& view = arguments.view;
 
-  CLI::Option* preset =
-      app.add_option("--preset", arguments.preset, "The network by name")->type_name(preset_words());
+  CLI::Option* preset = app.add_option("--preset", arguments.preset, "The network by name")
+                            ->type_name(preset_words())
+                            ->check(preset_name());
   app.add_option("-w,--weights", arguments.weights, "The generator of these weights or this checkpoint")
       ->excludes(preset)
       ->type_name("FILE");
@@ -108,7 +91,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
       app.add_flag("--discriminator", arguments.discriminator, "The preset's discriminator");
   app.add_flag("--generator", arguments.generator, "Its generator, as without this option")
       ->excludes(discriminator);
-  app.add_option("--size", arguments.size, "Of the images: pixels, or HxW")->capture_default_str();
+  app.add_option("--size", arguments.size, "Of the images: width and height, or one number for both")
+      ->capture_default_str()
+      ->type_name("WxH");
   app.add_option("-o,--output", arguments.outputs,
                  "Picture to write: .svg, .png or .pdf; may be given several times")
       ->type_name("FILE")
@@ -121,9 +106,11 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.add_flag("--flat", view.flat, "Layered and functional: faces instead of volumes");
   app.add_option("--scale", view.scale, "Size of the volumes, not of the text")
       ->check(CLI::Range(0.1, 10.0))
+      ->check(no_nan())
       ->capture_default_str();
   app.add_option("--spacing", view.spacing, "Least gap between the volumes; default: what suits the view")
       ->check(CLI::Range(0.0, 1000.0))
+      ->check(no_nan())
       ->type_name("UNITS");
   app.add_option_function<std::string>(
          "--repeats", [&](const std::string& name) { view.repeats = parse_repeat_style(name); },
@@ -138,12 +125,13 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.add_flag("!--no-labels", view.labels, "No names and sizes");
   app.add_option("--dpi", arguments.write.dpi, "Of PNG; 96 is a pixel per unit")
       ->check(CLI::Range(24.0, 1200.0))
+      ->check(no_nan())
       ->capture_default_str();
   app.add_flag("--summary", arguments.summary,
                "Print a table: output, parameters, multiply-adds and memory of each layer");
   app.add_flag("--json", arguments.json, "The table as JSON");
   if (const auto code = parse_command_line(app, kProgram, argc, argv)) return code;
-  parse_size(arguments);
+  arguments.image = parse_pixel_size("--size", arguments.size, true);
   check_arguments(arguments);
   return std::nullopt;
 }
@@ -155,8 +143,8 @@ std::unique_ptr<Module> make_network(Context& context, const Arguments& argument
   const Preset preset = find_preset(arguments.preset);
   if (!arguments.discriminator) return make_generator(context, preset.generator);
   DiscriminatorOptions options = preset.discriminator;
-  options.height = arguments.height;
-  options.width = arguments.width;
+  options.height = arguments.image.height;
+  options.width = arguments.image.width;
   return make_discriminator(context, options);
 }
 
@@ -191,7 +179,7 @@ int draw(const Arguments& arguments) {
   watch_interrupts();
   Context context;
   const std::unique_ptr<Module> network = make_network(context, arguments);
-  const Shape input{1, arguments.height, arguments.width, 3};
+  const Shape input{1, arguments.image.height, arguments.image.width, 3};
   if (arguments.summary) {
     const Summary table = summary(*network, input);
     if (arguments.json) {

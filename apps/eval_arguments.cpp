@@ -1,8 +1,11 @@
 #include "apps/eval_arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "apps/common.h"
+#include "apps/option_values.h"
+#include "data/blur_maker.h"
 #include "data/metrics.h"
 #include "kernels/check.h"
 
@@ -58,20 +61,21 @@ void add_data_options(CLI::App& app, EvalArguments& a, Words& words) {
       ->check(CLI::IsMember({"blur", "blur_gamma"}))
       ->capture_default_str()
       ->group(group);
-  app.add_option("--images", a.evaluation.images, "measure the first N pairs only; 0: all (procedural: 100)")
-      ->check(CLI::NonNegativeNumber)
+  app.add_option("--images", a.evaluation.images, "Measure the first N pairs only; 0: all (procedural: 100)")
+      ->check(at_least(0))
       ->type_name("N")
       ->group(group);
-  app.add_option("--min-blur", a.dataset.synthesis.shake.min_length, "shortest synthesised shake, pixels")
+  app.add_option("--min-blur", a.dataset.synthesis.shake.min_length, "Shortest synthesised shake, pixels")
       ->group(group);
-  app.add_option("--max-blur", a.dataset.synthesis.shake.max_length, "longest synthesised shake, pixels")
+  app.add_option("--max-blur", a.dataset.synthesis.shake.max_length, "Longest synthesised shake, pixels")
       ->group(group);
-  app.add_option("--noise", words.noise, "most sensor noise of synthesised pictures, 0..1")
+  app.add_option("--noise", words.noise, "Most sensor noise of synthesised pictures, 0..1")
       ->check(CLI::Range(0.0, 1.0))
+      ->check(no_nan())
       ->group(group);
   app.add_option("--seed", a.evaluation.seed,
-                 "of synthesised blur and procedural scenes, and of dropout at test")
-      ->check(CLI::NonNegativeNumber)
+                 "Of synthesised blur and procedural scenes, and of dropout at test")
+      ->check(at_least(0))
       ->capture_default_str()
       ->group(group);
 }
@@ -79,7 +83,7 @@ void add_data_options(CLI::App& app, EvalArguments& a, Words& words) {
 void add_restoration_options(CLI::App& app, EvalArguments& a, Words& words) {
   const char* group = "What restores";
   CLI::Option* weights =
-      app.add_option("-w,--weights", a.weights, "Weights, a checkpoint, or a file of PyTorch")
+      app.add_option("-w,--weights", a.weights, "Weights, a checkpoint, or a file of PyTorch or Keras")
           ->type_name("FILE")
           ->group(group);
   app.add_option("--restored", a.restored, "Score the pictures of this folder instead, by name")
@@ -89,6 +93,7 @@ void add_restoration_options(CLI::App& app, EvalArguments& a, Words& words) {
   app.add_option("--preset", a.load.preset, "Network of weights that name none")
       ->needs(weights)
       ->type_name(preset_words())
+      ->check(preset_name())
       ->group(group);
   app.add_flag("--no-ema", words.no_ema, "Of a checkpoint: the last weights instead of their averages")
       ->needs(weights)
@@ -136,6 +141,7 @@ void add_machine_options(CLI::App& app, EvalArguments& a, Words& words) {
   app.add_flag("-q,--quiet", a.quiet, "No progress")->group(group);
   app.add_option("--device", a.device, "cuda:N is GPU number N")
       ->type_name(kDeviceWords)
+      ->check(device_name())
       ->capture_default_str()
       ->group(group);
   app.add_option("--precision", words.precision, "float32, tf32 (GPU) or bf16")
@@ -155,6 +161,16 @@ void check_metrics(const std::vector<std::string>& names) {
     } catch (const Error& error) {
       throw UsageError("--metrics: " + std::string(error.what()));
     }
+    if (std::count(names.begin(), names.end(), name) > 1)
+      throw UsageError("--metrics: '" + name + "' is given twice; once is enough");
+  }
+}
+
+void check_blur(const CameraShakeOptions& shake) {
+  try {
+    check_options(BlurOptions{.shake = shake});
+  } catch (const Error& error) {
+    throw UsageError("--min-blur, --max-blur: " + std::string(error.what()));
   }
 }
 
@@ -162,6 +178,7 @@ void apply(const Words& words, EvalArguments& a) {
   EvaluationProtocol& protocol = a.evaluation.protocol;
   protocol = find_protocol(words.protocol);
   check_metrics(words.metrics);
+  check_blur(a.dataset.synthesis.shake);
   if (!words.metrics.empty()) protocol.metrics = words.metrics;
   if (!words.resize.empty()) {
     if (protocol.width == 0)

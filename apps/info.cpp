@@ -1,18 +1,17 @@
 // deblurgan-info: what this build and this machine can do, as text or JSON. Exit codes: apps/common.h.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
-#include <tuple>
 #include <utility>
 
 #include "apps/common.h"
 #include "apps/conv_plan.h"
 #include "apps/gpus.h"
+#include "apps/option_values.h"
 #include "core/context.h"
 #include "kernels/check.h"
 
@@ -243,20 +242,6 @@ Json to_json(const PlanOptions& o, const std::vector<PlannedConv>& convs, const 
 
 // ---- arguments ----
 
-std::pair<std::int64_t, std::int64_t> parse_size(const std::string& text) {
-  const auto number = [&](std::string_view digits) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc() || end != digits.data() + digits.size() || value < 1 || value > 65536) {
-      throw UsageError("--size is '" + text + "', expected height and width in pixels, such as 720x1280");
-    }
-    return value;
-  };
-  const auto x = text.find('x');
-  if (x == std::string::npos) return {number(text), number(text)};
-  return {number(std::string_view(text).substr(0, x)), number(std::string_view(text).substr(x + 1))};
-}
-
 Precision precision_named(const std::string& text) {
   try {
     return parse_precision(text);
@@ -271,15 +256,17 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
       "Examples:\n"
       "  deblurgan-info\n"
       "  deblurgan-info --json\n"
-      "  deblurgan-info --plan deblurgan --size 720x1280 --device cuda --precision bf16\n"
+      "  deblurgan-info --plan deblurgan --size 1280x720 --device cuda --precision bf16\n"
       "\n"
       "Exit code: 0 done, 1 failed, 2 wrong arguments, 130 Ctrl-C.");
   app.set_version_flag("--version", version_line(kProgram));
   app.add_flag("--json", arguments.json, "As JSON");
   CLI::Option* plan = app.add_option("--plan", arguments.plan.preset,
                                      "Instead: the algorithm of each convolution of this preset's networks")
-                          ->type_name("PRESET");
-  app.add_option("--size", arguments.size, "Of the images: pixels, or HxW")
+                          ->type_name("PRESET")
+                          ->check(preset_name());
+  app.add_option("--size", arguments.size, "Of the images: width and height, or one number for both")
+      ->type_name("WxH")
       ->needs(plan)
       ->capture_default_str();
   app.add_option("--batch", arguments.plan.batch, "Images")
@@ -288,6 +275,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
       ->capture_default_str();
   app.add_option("--device", arguments.plan.device, "cuda:N is GPU number N")
       ->type_name("NAME:{cpu,cuda,cuda:0,cuda-emulated}")
+      ->check(device_name())
       ->needs(plan)
       ->capture_default_str();
   app.add_option("--precision", arguments.precision, "That is asked about")
@@ -295,7 +283,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
       ->needs(plan)
       ->capture_default_str();
   if (const auto code = parse_command_line(app, kProgram, argc, argv)) return code;
-  std::tie(arguments.plan.height, arguments.plan.width) = parse_size(arguments.size);
+  const PixelSize size = parse_pixel_size("--size", arguments.size, true);
+  arguments.plan.height = size.height;
+  arguments.plan.width = size.width;
   arguments.plan.precision = precision_named(arguments.precision);
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "apps/common.h"
+#include "apps/option_values.h"
 #include "data/input_file.h"
 
 namespace dg::apps {
@@ -257,6 +258,7 @@ void add_report_options(CLI::App& app, TrainOptions& o, TrainArguments& a) {
 void add_machine_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--device", o.device, "cuda:N is GPU number N; cuda-emulated is for tests")
       ->type_name("NAME:{cpu,cuda,cuda:0,cuda-emulated}")
+      ->check(device_name())
       ->group("Machine");
   add_word(app, "--precision", o.precision, parse_precision, "float32,tf32,bf16",
            "tf32: products with a 10-bit mantissa, GPUs only; bf16: activations as bfloat16")

@@ -91,10 +91,10 @@ double extent_of(const std::vector<TrajectoryPoint>& points) {
 std::vector<TrajectoryPoint> random_trajectory(const CameraShakeOptions& options, RandomStream& stream) {
   check(options.min_length >= 0.0 && options.min_length <= options.max_length && options.max_length <= 500.0,
         "camera shake: lengths go from ", options.min_length, " to ", options.max_length,
-        " px, expected 0 <= min_length <= max_length <= 500");
+        " px, expected 0 to 500 in rising order");
   check(options.min_anxiety > 0.0 && options.min_anxiety <= options.max_anxiety,
         "camera shake: anxiety goes from ", options.min_anxiety, " to ", options.max_anxiety,
-        ", expected 0 < min_anxiety <= max_anxiety");
+        ", expected numbers above 0 in rising order");
 
   // The character of this exposure.
   const double length = stream.uniform(options.min_length, options.max_length);

@@ -91,8 +91,9 @@ SafeTensorsFile::SafeTensorsFile(const std::filesystem::path& path) : path_(path
         " bytes, too few for a safetensors file; copy the file again");
   std::uint64_t header_size = 0;
   file.read(std::as_writable_bytes(std::span(&header_size, 1)));
-  check(header_size <= static_cast<std::uint64_t>(kMaxSafeTensorsHeader), file_name, ": claims a header of ",
-        header_size, " bytes, expected at most 100,000,000; this is not a safetensors file");
+  check(header_size <= static_cast<std::uint64_t>(kMaxSafeTensorsHeader), file_name,
+        ": is not a safetensors file: it claims a header of ", header_size,
+        " bytes, expected at most 100,000,000; give a file of weights");
   const std::int64_t data_size = file.size() - kLengthBytes - static_cast<std::int64_t>(header_size);
   check(data_size >= 0, file_name, ": is truncated: its header needs ", header_size, " bytes, only ",
         file.size() - kLengthBytes, " follow; copy the file again");

@@ -46,8 +46,8 @@ void check_image_batch(const char* network, const Tensor& x, std::int64_t multip
         ", expected RGB images (N,H,W,3), convert them");
   const bool fits =
       x.dim(1) % multiple == 0 && x.dim(2) % multiple == 0 && x.dim(1) >= minimum && x.dim(2) >= minimum;
-  check(fits, network, ": got images of ", x.dim(1), "x", x.dim(2),
-        ", expected height and width to be multiples of ", multiple, " and at least ", minimum, ", pad them");
+  check(fits, network, ": got images of ", x.dim(1), " rows and ", x.dim(2),
+        " columns, expected both to be multiples of ", multiple, " and at least ", minimum, ", pad them");
 }
 
 }  // namespace dg

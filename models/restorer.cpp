@@ -132,9 +132,14 @@ FloatImage back_from(FloatImage image, int view) {
   return (view & 1) != 0 ? flip_horizontal(image) : image;
 }
 
-std::string in_gibibytes(std::int64_t bytes) {
+std::string text_of_bytes(std::int64_t bytes) {
+  const double mebibytes = static_cast<double>(bytes) / static_cast<double>(1 << 20);
   char text[32];
-  std::snprintf(text, sizeof text, "%.2f GiB", static_cast<double>(bytes) / static_cast<double>(1 << 30));
+  if (mebibytes < 1000.0) {
+    std::snprintf(text, sizeof text, "%.0f MiB", mebibytes);
+  } else {
+    std::snprintf(text, sizeof text, "%.2f GiB", mebibytes / 1024.0);
+  }
   return text;
 }
 
@@ -318,8 +323,8 @@ RestorePlan Restorer::plan(std::int64_t width, std::int64_t height, std::int64_t
 
 void Restorer::forward_planned(const Pictures& pictures, const RestorePlan& plan) {
   check(plan.fits, "restore: not enough memory for a picture of ", pictures.width, "x", pictures.height,
-        " pixels: about ", in_gibibytes(plan.peak_bytes), " are needed, ",
-        options_.max_memory > 0 ? "max_memory allows " : "there are ", in_gibibytes(plan.limit_bytes), "; ",
+        " pixels: about ", text_of_bytes(plan.peak_bytes), " are needed, ",
+        options_.max_memory > 0 ? "max_memory allows " : "there are ", text_of_bytes(plan.limit_bytes), "; ",
         dynamic_cast<Banded*>(&generator_) == nullptr
             ? "this network cannot be computed in tiles, make the picture smaller"
             : "use smaller tiles, close other programs, or make the picture smaller");

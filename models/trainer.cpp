@@ -7,19 +7,17 @@
 #include <optional>
 #include <sstream>
 
-#include "core/ops.h"
 #include "data/atomic_file.h"
 #include "data/folder_lock.h"
 #include "data/image_io.h"
 #include "data/loader.h"
-#include "layers/adam.h"
 #include "layers/ema.h"
 #include "layers/schedule.h"
 #include "layers/summary.h"
 #include "models/checkpoint.h"
+#include "models/detail/trained_networks.h"
 #include "models/run_folder.h"
 #include "models/run_log.h"
-#include "models/train_step.h"
 #include "models/weights.h"
 
 namespace dg {
@@ -66,10 +64,11 @@ class RunTrainer final : public Trainer {
                   .threads = options_.threads,
                   .seed = options_.seed}),
         training_data_(open_training_data(options_, events_)),
-        validation_data_(open_validation_data(options_, events_)) {
-    build_networks();
-    if (discriminator_ && options_.objective.gan_type == GanType::wgan && weight_clip_of(options_) == 0.0 &&
-        options_.discriminator.family == DiscriminatorFamily::patch) {
+        validation_data_(open_validation_data(options_, events_)),
+        networks_(context_, options_),
+        state_(networks_.state(context_)) {
+    if (networks_.discriminator && options_.objective.gan_type == GanType::wgan &&
+        weight_clip_of(options_) == 0.0 && options_.discriminator.family == DiscriminatorFamily::patch) {
       message(
           "warning: wgan without --weight-clip: nothing bounds the PatchGAN's scores, so they may diverge");
     }
@@ -93,8 +92,7 @@ class RunTrainer final : public Trainer {
   // --init-weights. Not needed once there is a checkpoint.
   void load_initial_weights() {
     if (options_.init_weights.empty()) return;
-    load_weights(options_.init_weights, *generator_);
-    if (ema_) ema_.emplace(*generator_, options_.ema_decay);  // the averages start from them as well
+    networks_.start_from(options_.init_weights, options_.ema_decay);
     message("the generator starts from " + options_.init_weights);
   }
 
@@ -131,7 +129,8 @@ class RunTrainer final : public Trainer {
     Shape image = training_image(options_);
     if (options_.discriminator.family == DiscriminatorFamily::patch)  // the others take one size only
       image = {1, std::min<std::int64_t>(image[1], 256), std::min<std::int64_t>(image[2], 256), 3};
-    write_text_file(folder_.networks(), describe_networks(image, *generator_, discriminator_.get()));
+    write_text_file(folder_.networks(),
+                    describe_networks(image, *networks_.generator, networks_.discriminator.get()));
   }
 
   TrainResult run() override;
@@ -152,7 +151,6 @@ class RunTrainer final : public Trainer {
                                   (training_data_->size() + options_.batch_size - 1) / options_.batch_size);
   }
 
-  void build_networks();
   std::vector<LossTerm> train_step(const Batch& batch);
   void guard(const std::vector<LossTerm>& terms) const;
   void guard_weights() const;
@@ -175,14 +173,7 @@ class RunTrainer final : public Trainer {
   std::unique_ptr<PairSource> training_data_;
   std::unique_ptr<PairSource> validation_data_;
 
-  std::unique_ptr<Module> generator_;
-  std::unique_ptr<Module> discriminator_;
-  std::unique_ptr<VggFeatures> features_;
-  std::optional<Objective> objective_;
-  std::optional<Adam> generator_optimizer_;
-  std::optional<Adam> discriminator_optimizer_;
-  std::optional<TrainStep> step_;
-  std::optional<Ema> ema_;
+  TrainedNetworks networks_;
   TrainingState state_;
 
   std::optional<RunLog> log_;
@@ -193,34 +184,6 @@ class RunTrainer final : public Trainer {
   std::int64_t first_step_ = 0;  // of this process
   std::int64_t last_report_step_ = 0;
 };
-
-void RunTrainer::build_networks() {
-  generator_ = make_generator(context_, options_.generator);
-  if (options_.objective.adversarial_weight != 0.0) {
-    DiscriminatorOptions d = options_.discriminator;
-    const Shape image = training_image(options_);
-    d.height = image[1];
-    d.width = image[2];
-    discriminator_ = make_discriminator(context_, d);
-  }
-  if (options_.objective.content == ContentLoss::perceptual) {
-    features_ = make_vgg_features(context_, options_.vgg, options_.vgg_weights);
-  }
-  objective_.emplace(options_.objective, features_.get());
-  const AdamConfig adam{options_.learning_rate, options_.beta1, options_.beta2, options_.epsilon};
-  generator_optimizer_.emplace(generator_->parameters(), adam);
-  if (discriminator_) discriminator_optimizer_.emplace(discriminator_->parameters(), adam);
-  step_.emplace(*generator_, discriminator_.get(), *objective_, *generator_optimizer_,
-                discriminator_optimizer_ ? &*discriminator_optimizer_ : nullptr,
-                TrainStepOptions{options_.critic_updates, weight_clip_of(options_), options_.cuda_graph});
-  if (options_.ema_decay > 0.0) ema_.emplace(*generator_, options_.ema_decay);
-  state_ = {.context = &context_,
-            .generator = generator_.get(),
-            .discriminator = discriminator_.get(),
-            .ema = ema_ ? &*ema_ : nullptr,
-            .generator_optimizer = &*generator_optimizer_,
-            .discriminator_optimizer = discriminator_optimizer_ ? &*discriminator_optimizer_ : nullptr};
-}
 
 void RunTrainer::guard(const std::vector<LossTerm>& terms) const {
   for (const LossTerm& term : terms) {
@@ -233,18 +196,11 @@ void RunTrainer::guard(const std::vector<LossTerm>& terms) const {
   }
 }
 
-// A step can end with a finite loss and broken weights; such weights are neither scored nor saved. The sum of squares
-// overflows for weights that no network recovers from, too.
+// A step can end with a finite loss and broken weights; such weights are neither scored nor saved.
 void RunTrainer::guard_weights() const {
-  for (const Module* network : {generator_.get(), discriminator_.get()}) {
-    if (network == nullptr) continue;
-    for (const NamedTensor& p : network->state()) {
-      check(std::isfinite(sum(square(p.tensor.detach())).item()), "training diverged at step ", state_.step,
-            ": the weights ", p.name, " of the ", network == generator_.get() ? "generator" : "discriminator",
-            " are no longer finite, or beyond use; ", last_good_checkpoint(),
-            ". Start again with a lower --lr");
-    }
-  }
+  const std::string broken = networks_.broken_weights();
+  check(broken.empty(), "training diverged at step ", state_.step, ": the weights ", broken,
+        " are no longer finite, or beyond use; ", last_good_checkpoint(), ". Start again with a lower --lr");
 }
 
 std::string RunTrainer::last_good_checkpoint() const {
@@ -256,11 +212,11 @@ std::string RunTrainer::last_good_checkpoint() const {
 std::vector<LossTerm> RunTrainer::train_step(const Batch& batch) {
   const Shape shape{batch.n, batch.h, batch.w, 3};
   const double rate = schedule_for(options_, state_.total_steps)(state_.step);
-  const bool adversarial = discriminator_ && state_.step >= options_.gan_start;
-  const StepLosses losses = (*step_)(shape, batch.blurred, batch.sharp, rate, adversarial);
+  const bool adversarial = networks_.discriminator && state_.step >= options_.gan_start;
+  const StepLosses losses = (*networks_.step)(shape, batch.blurred, batch.sharp, rate, adversarial);
   for (const auto& update : losses.critic) guard(update);
   guard(losses.generator);
-  if (ema_) ema_->update();
+  if (networks_.ema) networks_.ema->update();
   std::vector<LossTerm> terms = losses.generator;
   if (adversarial) terms.insert(terms.end(), losses.critic.back().begin(), losses.critic.back().end());
   return terms;
@@ -289,7 +245,7 @@ StepReport RunTrainer::report(const std::vector<LossTerm>& losses) {
   r.step = state_.step;
   r.total_steps = state_.total_steps;
   r.epoch = static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch());
-  r.learning_rate = generator_optimizer_->learning_rate();
+  r.learning_rate = networks_.generator_optimizer->learning_rate();
   r.images_per_second = elapsed > 0.0 ? images / elapsed : 0.0;
   const double per_step = seconds_since(started_) / static_cast<double>(state_.step - first_step_);
   r.seconds_left =
@@ -306,11 +262,11 @@ StepReport RunTrainer::report(const std::vector<LossTerm>& losses) {
 
 void RunTrainer::validate_now() {
   if (!validation_data_) return;
-  Restorer restorer(*generator_, {preset_.size_multiple, preset_.minimum_size});
+  Restorer restorer(*networks_.generator, {preset_.size_multiple, preset_.minimum_size});
   ValidationReport report{.step = state_.step, .scores = {}, .best = false};
   {
     std::optional<EmaScope> averages;
-    if (ema_) averages.emplace(*ema_);
+    if (networks_.ema) averages.emplace(*networks_.ema);
     report.scores = validate(restorer, *validation_data_, validation_options(options_));
     report.best = report.scores.psnr_restored > state_.best_psnr;
     if (report.best) {
@@ -329,7 +285,7 @@ void RunTrainer::validate_now() {
 void RunTrainer::save_generator(const fs::path& path, Metadata extra) {
   extra.merge(to_metadata(options_.generator));
   extra["step"] = std::to_string(state_.step);
-  save_weights(path, *generator_, extra);
+  save_weights(path, *networks_.generator, extra);
 }
 
 // The checkpoint comes last: a run that is killed before it repeats the step and writes the other files again; one
@@ -337,7 +293,7 @@ void RunTrainer::save_generator(const fs::path& path, Metadata extra) {
 void RunTrainer::save() {
   {
     std::optional<EmaScope> averages;
-    if (ema_) averages.emplace(*ema_);
+    if (networks_.ema) averages.emplace(*networks_.ema);
     save_generator(folder_.newest_generator(), {});
   }
   const fs::path path = checkpoint_path(folder_.checkpoints(), state_.step);

@@ -44,10 +44,10 @@ function digits(value) {
   return String(Number(value.toPrecision(4)));
 }
 const steps = (value) => value >= 1e4 ? Number((value / 1e3).toPrecision(4)) + "k" : String(value);
-// Round values that divide the range into about `count` parts.
-function ticks(low, high, count) {
+// Round values that divide the range into about `count` parts of at least `least`.
+function ticks(low, high, count, least = 0) {
   const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].find((f) => f * power >= rough) * power;
+  const step = Math.max(least, [1, 2, 5, 10].find((f) => f * power >= rough) * power);
   const first = Math.ceil(low / step - 1e-9);
   return range(Math.floor(high / step + 1e-9) - first + 1, (i) => (first + i) * step);
 }
@@ -82,7 +82,8 @@ function draw(figure) {
   }));
   const margin = (high - low) * 0.05 || Math.abs(high) * 0.05 || 1;
   low -= margin, high += margin;
-  const from = Math.min(...shown.map((c) => c.x[0])), to = Math.max(...shown.map((c) => c.x.at(-1)), from + 1);
+  let from = Math.min(...shown.map((c) => c.x[0])), to = Math.max(...shown.map((c) => c.x.at(-1)));
+  if (from === to) --from, ++to;  // a single value stands in the middle
   const px = (x) => left + (x - from) / (to - from) * (width - left - right);
   const py = (v) => top_ + (high - value(v)) / (high - low) * (height - top_ - bottom);
   const points = (xs, ys) => xs.map((x, i) => px(x).toFixed(1) + " " + py(ys[i]).toFixed(1));
@@ -98,14 +99,14 @@ function draw(figure) {
     marks += `<line x1="${left}" x2="${width - right}" y1="${y}" y2="${y}"/>` +
              `<text x="${left - 6}" y="${y + 4}" text-anchor="end">${digits(label)}</text>`;
   }
-  for (const t of ticks(from, to, Math.max(2, width / 70)))
+  for (const t of ticks(from, to, Math.max(2, width / 70), 1))
     marks += `<text x="${px(t)}" y="${height - 4}" text-anchor="middle">${steps(t)}</text>`;
   shown.forEach((curve, i) => {
     const colour = Math.min(curve.colour, 4), reference = colour < 0;
     if (curve.low.length) inside += path([...points(curve.x, curve.high), ...points(curve.x, curve.low).reverse()], "band", colour);
     if (weight > 0) inside += path(points(curve.x, curve.y), "pale", colour);
     inside += path(points(curve.x, lines[i]), reference ? "dashed" : "", colour);
-    if (curve.x.length < 40 && !reference)
+    if (curve.x.length < (reference ? 2 : 40))
       inside += points(curve.x, lines[i]).map((p) => p.split(" ")).map(([x, y]) =>
         `<circle cx="${x}" cy="${y}" r="2.2" style="fill:var(--c${colour})"/>`).join("");
   });

@@ -162,7 +162,7 @@ TEST_CASE("blur: wrong arguments") {
   check_error(desk.blur("photos -o data --jpeg 101"), 2, "JPEG quality");
   check_error(desk.blur("photos -o data --gamma bright"), 2, "--gamma is 'bright'");
   check_error(desk.blur("photos -o data --split 1"), 2, "--split is the share");
-  check_error(desk.blur("photos -o data --min-blur 30"), 2, "min_length");
+  check_error(desk.blur("photos -o data --min-blur 30"), 2, "lengths go from 30 to 20");
   check_error(desk.blur("photos -o data --frames 3 --vary 2"), 2, "--frames excludes --vary");
   check_error(desk.blur("--scenes 2 --size big -o data"), 2, "--size is 'big'");
   check_error(desk.blur("nowhere -o data"), 1, "nowhere: does not exist");

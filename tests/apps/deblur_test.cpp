@@ -100,6 +100,9 @@ TEST_CASE("deblur: two inputs never share a result") {
   CHECK(refused.code == 1);
   CHECK_THAT(refused.err,
              Catch::Contains("in/a.png") && Catch::Contains("in/a.bmp") && Catch::Contains("out/a.png"));
+  const ProgramResult twice = desk.deblur("in in/a.bmp -o out --ext keep");
+  CHECK(twice.code == 1);
+  CHECK_THAT(twice.err, Catch::Contains("in/a.bmp: is given twice"));
   CHECK_FALSE(desk.has("out"));
   CHECK(desk.deblur("in -o out --ext keep").code == 0);
 }
@@ -391,6 +394,7 @@ TEST_CASE(
   const ProgramResult impossible = desk.deblur("a.png -o out --max-memory 1M");
   CHECK(impossible.code == 1);
   CHECK_THAT(impossible.err, Catch::Contains("a.png: "));
+  CHECK(desk.deblur("a.png -o out --max-memory 1M --dry-run").code == 1);
   CHECK(desk.deblur("a.png -o out --max-memory much").code == 2);
   const auto whole = nlohmann::json::parse(desk.deblur("a.png -o out --dry-run --json").out);
   const std::int64_t bytes = whole["pictures"][0]["estimated_peak_bytes"].get<std::int64_t>();
@@ -436,6 +440,7 @@ TEST_CASE("deblur: wrong arguments give exit code 2 and one sentence that leads 
                                 "a.png -o out --batch 0",
                                 "a.png -o out --quality 101",
                                 "a.png -o out --raw 8by8",
+                                "a.png -o restored.webp",
                                 "a.png b.png -o out.y4m --video",
                                 "a.png -o out.png --video",
                                 "a.png -o out.y4m --video --compare",

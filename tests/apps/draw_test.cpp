@@ -83,7 +83,7 @@ TEST_CASE("draw: the summary as a table and as JSON") {
   CHECK(table.code == 0);
   CHECK_THAT(table.out, Catch::Contains("blocks.2.conv2") && Catch::Contains("Parameters") &&
                             Catch::Contains("GMAC") && Catch::Contains("MiB of parameters"));
-  const ProgramResult result = draw(folder, "--preset small --size 64x32 --summary --json -o net.svg");
+  const ProgramResult result = draw(folder, "--preset small --size 32x64 --summary --json -o net.svg");
   INFO(result.err);
   const auto json = nlohmann::json::parse(result.out);
   CHECK(json["input"] == nlohmann::json({1, 64, 32, 3}));
@@ -113,13 +113,13 @@ TEST_CASE("draw: wrong arguments are told in a sentence") {
   check_error("--weights a.safetensors --discriminator -o a.svg", 2, "--discriminator with --preset");
   check_error("--preset small -o a.gif", 2, "expected .svg, .png or .pdf");
   check_error("--preset small -o a.svg --view cube", 2, "--view");
+  check_error("--preset nothing -o a.svg", 2, "expected one of keras, deblurgan");
   check_error("--preset small -o a.svg --size 7x", 2, "--size is '7x'");
   check_error("--preset small -o a.svg --scale 0", 2, "--scale");
   check_error("--preset small -o a.svg --repeats never", 2, "--repeats");
 }
 
 TEST_CASE("draw: what cannot be drawn or written is told in a sentence") {
-  check_error("--preset nothing -o a.svg", 1, "expected one of keras, deblurgan");
   check_error("--weights absent.safetensors -o a.svg", 1, "absent.safetensors");
   check_error("--preset small --size 30 -o a.svg", 1, "multiples of 4");
   check_error("--preset small --size 64 -o missing/a.svg", 1, "missing/a.svg");

@@ -230,6 +230,8 @@ TEST_CASE("eval: wrong arguments are told in one line, with exit code 2") {
         Wrong{"pairs -w w.safetensors -o out --protocol set5", "--protocol"},
         Wrong{"pairs -w w.safetensors -o out --resize nearest", "resizes nothing"},
         Wrong{"pairs --restored pairs -o out --save x", "--weights"},
+        Wrong{"pairs -w w.safetensors -o out --metrics psnr:rgb,psnr:rgb", "given twice"},
+        Wrong{"procedural -w w.safetensors -o out --min-blur 30", "from 30 to 20 px"},
         Wrong{"pairs -w w.safetensors -o out --images -3", "--images"}}) {
     CAPTURE(wrong.arguments);
     const ProgramResult result = desk.eval(wrong.arguments);

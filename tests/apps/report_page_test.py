@@ -54,6 +54,7 @@ expect("charts with curves, labels and a legend", page.evaluate(
     "f.querySelectorAll('svg text').length >= 4 && f.querySelector('.legend button')).length"), charts)
 expect("numbers that are none", page.evaluate(
     "[...document.querySelectorAll('svg')].some(svg => svg.innerHTML.includes('NaN'))"), False)
+expect("between two steps there is none", page.evaluate("JSON.stringify(ticks(68, 69, 5, 1))"), "[68,69]")
 
 # The smoothing slider, moved by its keys, changes the curves.
 paths = "[...document.querySelectorAll('.chart path')].map(p => p.getAttribute('d')).join()"

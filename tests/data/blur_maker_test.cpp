@@ -296,5 +296,5 @@ TEST_CASE("blur picture: what cannot be is refused with its numbers") {
                     Catch::Contains("noise goes from 5 to 2"));
   CHECK_THROWS_WITH(check_options(CaptureOptions{.jpeg = {0.0, 90.0}}), Catch::Contains("JPEG quality"));
   CHECK_THROWS_WITH(check_options(shakes_of(5.0, 0)), Catch::Contains("grid of 0x0"));
-  CHECK_THROWS_WITH(check_options(shakes_of(501.0)), Catch::Contains("max_length"));
+  CHECK_THROWS_WITH(check_options(shakes_of(501.0)), Catch::Contains("expected 0 to 500"));
 }

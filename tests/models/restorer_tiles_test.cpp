@@ -101,7 +101,7 @@ TEST_CASE("restorer: a memory limit makes it choose tiles, and is refused where 
   network.options.max_memory = 1 << 20;
   Restorer refused(*network.generator, network.options);
   CHECK_THAT(error_of([&] { refused.restore_image(image); }),
-             Catch::Contains("400x300") && Catch::Contains("max_memory allows 0.00 GiB"));
+             Catch::Contains("400x300") && Catch::Contains("max_memory allows 1 MiB"));
 }
 
 TEST_CASE("restorer: a network whose inner layers see everything has no tiles") {
