@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -33,13 +32,14 @@ inline void require_correct(const std::string& what, double difference, double t
   std::exit(1);  // NOLINT(concurrency-mt-unsafe): one thread runs the benchmarks
 }
 
-// Wall time, several repetitions, and of those the median, the fastest and the spread (stddev, cv).
-inline benchmark::internal::Benchmark* report_median(benchmark::internal::Benchmark* b, int repetitions) {
+// Wall time of single runs, and of those the median, the fastest and the spread (stddev, cv). The file has every run.
+inline benchmark::internal::Benchmark* report_median(benchmark::internal::Benchmark* b, int runs) {
   return b->UseRealTime()
       ->MeasureProcessCPUTime()
       ->Unit(benchmark::kMillisecond)
-      ->Repetitions(repetitions)
-      ->ReportAggregatesOnly(true)
+      ->Iterations(1)
+      ->Repetitions(runs)
+      ->DisplayAggregatesOnly(true)
       ->ComputeStatistics("min",
                           [](const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); });
 }
@@ -48,13 +48,18 @@ inline benchmark::Counter per_second(double amount) {
   return {amount, benchmark::Counter::kIsIterationInvariantRate};
 }
 
-// The largest resident memory of this process so far, in MB; 0 where the system does not tell.
-inline double peak_rss_mb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1000.0 * 1.024;
-  }
-  return 0.0;
+// Runs what was registered. `options`: Google Benchmark's. Returns the program's exit code.
+inline int run_benchmarks(std::string program, std::vector<std::string> options) {
+  options.insert(options.begin(), std::move(program));
+  std::vector<char*> arguments;
+  for (std::string& option : options) arguments.push_back(option.data());
+  int count = static_cast<int>(arguments.size());
+  arguments.push_back(nullptr);
+  benchmark::Initialize(&count, arguments.data());
+  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
 }
 
 }  // namespace dg::bench

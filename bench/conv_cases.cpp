@@ -33,11 +33,17 @@ std::int64_t out_numel(ConvPass pass, const Conv2dShape& s) {
                                         : s.weight_numel();
 }
 
+// "1x66x66x256 -> 256, 3x3, stride 2, padding 0 0 1 1": rows and columns above, left, below, right.
 std::string text_of(const Conv2dShape& s) {
   std::string text = std::to_string(s.n) + "x" + std::to_string(s.h) + "x" + std::to_string(s.w) + "x" +
                      std::to_string(s.c) + " -> " + std::to_string(s.k) + ", " + std::to_string(s.r) + "x" +
                      std::to_string(s.s);
   if (s.stride_h > 1) text += ", stride " + std::to_string(s.stride_h);
+  const Padding2d& p = s.padding;
+  if (p.top + p.left + p.bottom + p.right > 0) {
+    text += ", padding " + std::to_string(p.top) + " " + std::to_string(p.left) + " " +
+            std::to_string(p.bottom) + " " + std::to_string(p.right);
+  }
   return text;
 }
 
@@ -63,6 +69,7 @@ struct ConvCase {
   std::string name;
   ConvPass pass = ConvPass::forward;
   Conv2dShape shape;
+  bool transposed = false;  // the layer's forward is this convolution's gradient of the input
   Arithmetic arithmetic = Arithmetic::float32;
 };
 
@@ -126,6 +133,7 @@ void ConvCases::add(const std::string& network, const ImageBatch& images,
                              "/" + bench::name_of(arithmetic),
                      .pass = pass,
                      .shape = s,
+                     .transposed = conv.transposed,
                      .arithmetic = arithmetic});
       }
     }
@@ -158,7 +166,7 @@ void ConvCases::run_kernel(benchmark::State& state, const ConvCase& c, const Con
       device_.time(session_.sampling, [&] { convolve(device_, kernel, c.pass, c.shape, o.arrays()); });
   if (kernel.tier != CudaConvTier::tiled && !device_.tiers().empty()) verify_against_tiled(c, c.shape, o);
   report_speed(state, c, c.shape, timing);
-  state.SetLabel(text_of(c.shape));
+  state.SetLabel(text_of(c.shape) + (c.transposed ? ", transposed" : ""));
   state.counters["automatic"] = automatic ? 1.0 : 0.0;
   if (const auto rival = cudnn_seconds_.find(c.name); rival != cudnn_seconds_.end())
     state.counters["cudnn_percent"] = 1e2 * rival->second / timing.median;

@@ -5,8 +5,8 @@
 
 Networks: the tables of Kupyn et al. 2017 (arXiv 1711.07064, figure 3) with the PatchGAN critic, of Li 2024 (`keras`),
 and VGG (Simonyan and Zisserman 2015). The objectives are WGAN-GP (Gulrajani et al. 2017, one penalty per sample) and
-the Keras program's Wasserstein loss. Memory format channels_last, bfloat16 by autocast, fused Adam on a GPU. Weights and
-pictures are random.
+the Keras program's Wasserstein loss. Memory format channels_last unless told otherwise, bfloat16 by autocast, fused Adam
+on a GPU. Weights and pictures are random.
 """
 import argparse
 import json
@@ -146,7 +146,8 @@ class Training:
         self.precision = arguments.precision
         self.wgan_gp = arguments.preset == "deblurgan"
         self.critic_updates = 5
-        layout = {"device": self.device, "memory_format": torch.channels_last}
+        memory_format = torch.channels_last if arguments.layout == "channels_last" else torch.contiguous_format
+        layout = {"device": self.device, "memory_format": memory_format}
         self.generator = Generator(keras=not self.wgan_gp).to(**layout)
         self.critic = (patch_critic() if self.wgan_gp else keras_critic(height, width)).to(**layout)
         self.features = vgg_features(after_relu=not self.wgan_gp).to(**layout)
@@ -156,7 +157,7 @@ class Training:
         self.generator_adam = torch.optim.Adam(self.generator.parameters(), **adam)
         self.critic_adam = torch.optim.Adam(self.critic.parameters(), **adam)
         shape = (arguments.batch, 3, height, width)
-        self.batch = [(0.3 * torch.randn(shape)).contiguous(memory_format=torch.channels_last) for _ in range(2)]
+        self.batch = [(0.3 * torch.randn(shape)).contiguous(memory_format=memory_format) for _ in range(2)]
         if self.device.type == "cuda":
             self.batch = [x.pin_memory() for x in self.batch]
         self.run_generator, self.run_critic, self.run_features = self.generator, self.critic, self.features
@@ -250,7 +251,8 @@ def summarize(seconds):
 
     median = statistics.median(ordered)
     return {"median_ms": median * 1e3, "fastest_ms": ordered[0] * 1e3,
-            "spread_percent": (quantile(0.9) - quantile(0.1)) / median * 1e2, "samples": len(ordered)}
+            "spread_percent": (quantile(0.9) - quantile(0.1)) / median * 1e2, "samples": len(ordered),
+            "samples_ms": [round(1e3 * x, 3) for x in ordered]}
 
 
 def collect(arguments, sample):
@@ -263,7 +265,8 @@ def collect(arguments, sample):
 
 def measure(arguments, height, width, mode):
     training = Training(arguments, height, width, mode)
-    for _ in range(5 if mode == "compiled" else 2):
+    on_gpu = training.device.type == "cuda"
+    for _ in range((5 if on_gpu else 2) if mode == "compiled" else (2 if on_gpu else 1)):
         training.step(Watch(training.device, silent=True))
     if training.device.type == "cuda":
         torch.cuda.synchronize(training.device)
@@ -273,6 +276,8 @@ def measure(arguments, height, width, mode):
     if training.device.type == "cuda":
         result["peak_MiB"] = torch.cuda.max_memory_allocated(training.device) / 2**20
         result["reserved_MiB"] = torch.cuda.max_memory_reserved(training.device) / 2**20
+    if arguments.no_phases:
+        return result
     all_phases = collect(arguments, training.phases)
     result["phases"] = {name: summarize([p[name] for p in all_phases]) for name in all_phases[0]}
     return result
@@ -305,6 +310,8 @@ def parse_arguments():
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N")
     parser.add_argument("--precision", choices=["float32", "tf32", "bf16"], default="float32")
     parser.add_argument("--mode", default="eager", help="eager, compiled, or both, separated by a comma")
+    parser.add_argument("--layout", choices=["channels_last", "contiguous"], default="channels_last")
+    parser.add_argument("--no-phases", action="store_true", help="the whole step only")
     parser.add_argument("--samples", type=int, default=20, help="most steps to measure")
     parser.add_argument("--seconds", type=float, default=10.0, help="of measuring")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: PyTorch's own choice")
@@ -330,7 +337,8 @@ def main():
     steps, failed = [], False
     for mode in arguments.mode.split(","):
         step = {"framework": f"pytorch {torch.__version__}", "mode": mode, "preset": arguments.preset,
-                "batch": arguments.batch, "height": height, "width": width, "precision": arguments.precision}
+                "batch": arguments.batch, "height": height, "width": width, "precision": arguments.precision,
+                "layout": arguments.layout}
         try:
             if mode == "compiled" and not hasattr(torch, "compile"):
                 raise RuntimeError(f"PyTorch {torch.__version__} has no torch.compile")

@@ -124,6 +124,13 @@ Json to_json(const Timing& t) {
           {"samples", t.samples}};
 }
 
+// The step's has each sample, too: bench/cpu_vs_pytorch.py puts those of several runs together.
+Json with_samples(const Timing& t) {
+  Json json = to_json(t);
+  for (const double seconds : t.sorted) json["samples_ms"].push_back(seconds * 1e3);
+  return json;
+}
+
 double mib(std::int64_t bytes) { return static_cast<double>(bytes) / 1048576.0; }
 
 Timing time_steps(Training& training, const Options& o) {
@@ -171,7 +178,7 @@ Json measure(const Options& o) {
               {"height", h},
               {"width", w},
               {"precision", o.precision},
-              {"step", to_json(step)},
+              {"step", with_samples(step)},
               {"images_per_second", static_cast<double>(o.batch) / step.median},
               {"peak_MiB", mib(memory.peak + workspace)},
               {"reserved_MiB", mib(memory.reserved + workspace)}};

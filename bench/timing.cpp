@@ -18,10 +18,12 @@ Timing summarize(std::vector<double> seconds) {
     return std::lerp(seconds[below], seconds[above], position - static_cast<double>(below));
   };
   const double median = quantile(0.5);
+  const double spread = (quantile(0.9) - quantile(0.1)) / median;
   return {.median = median,
           .fastest = seconds.front(),
-          .spread = (quantile(0.9) - quantile(0.1)) / median,
-          .samples = static_cast<int>(seconds.size())};
+          .spread = spread,
+          .samples = static_cast<int>(seconds.size()),
+          .sorted = std::move(seconds)};
 }
 
 Timing collect(const Sampling& sampling, const std::function<double()>& sample) {

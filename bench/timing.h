@@ -11,6 +11,7 @@ struct Timing {
   double fastest = 0.0;
   double spread = 0.0;  // from the 10th to the 90th percentile, over the median
   int samples = 0;
+  std::vector<double> sorted;  // all samples
 };
 
 struct Sampling {
