@@ -10,7 +10,6 @@ macro(dg_require package debian_package)
   endif()
 endmacro()
 
-dg_require(Eigen3 libeigen3-dev 3.4 NO_MODULE)
 dg_require(nlohmann_json nlohmann-json3-dev 3.9)
 dg_require(ZLIB zlib1g-dev)
 dg_require(PNG libpng-dev 1.6.32)  # the first with eXIf
@@ -67,7 +66,6 @@ endif()
 
 function(dg_link_library_dependencies target)
   target_link_libraries(${target} PRIVATE
-    $<BUILD_INTERFACE:Eigen3::Eigen>
     $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>
     ZLIB::ZLIB
     PNG::PNG

@@ -1,7 +1,5 @@
 # Flags for code that we wrote. They go on our targets, PRIVATE, and never on a directory or into CMAKE_CXX_FLAGS.
-# -march=native (DEBLURGAN_NATIVE) is for the sources of kernels/cpu alone, which set it themselves. Inline functions
-# that two files share must not be compiled both ways (the linker keeps one copy, of either kind); that is why Eigen,
-# whose packets and alignment follow the flag, is included in kernels/cpu only.
+# No instruction set among them: kernels/cpu picks its own when the program runs.
 
 # Warnings, and one relaxation of the maths: nobody reads errno after sqrt, and checking for it blocks vectorisation.
 # No fast-math: it would drop NaN checks and reorder sums.

@@ -24,8 +24,9 @@ std::shared_ptr<Backend> make_backend(const ContextOptions& options) {
   if (options.device == "cpu") {
     check(options.precision != Precision::tf32,
           "precision tf32 is for GPUs; use float32 on the device 'cpu'");
-    return make_cpu_backend(options.threads,
-                            options.reference_kernels ? CpuKernels::reference : CpuKernels::fast);
+    return make_cpu_backend(options.threads, options.reference_kernels ? CpuKernels::reference
+                                             : options.exact           ? CpuKernels::exact
+                                                                       : CpuKernels::fast);
   }
   const CudaOptions cuda{.device = device_number(options.device),
                          .tf32 = options.precision == Precision::tf32,

@@ -49,6 +49,7 @@ struct ContextOptions {
   Precision precision = Precision::float32;
   ConvBackend conv_backend = ConvBackend::own;
   int threads = 0;                 // CPU threads; 0: as many as the process may use
+  bool exact = false;              // no algorithm that rounds more for speed: on the CPU, no Winograd
   bool reference_kernels = false;  // the plain loops instead of the fast paths
   std::uint64_t seed = 0;          // of the random generator
   LogSink log = {};                // none: silent

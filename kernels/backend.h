@@ -13,6 +13,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "kernels/philox.h"
 #include "kernels/shapes.h"
@@ -200,6 +202,19 @@ enum class CpuKernels : std::uint8_t {
   reference,  // the plain loops that specify each kernel
 };
 
+// The instruction sets that the CPU kernels are compiled for.
+enum class CpuIsa : std::uint8_t {
+  automatic,  // what the environment variable DEBLURGAN_CPU_ISA names, else the last of those available
+  baseline,   // what the compiler's flags allow: SSE2 on x86-64, NEON on 64-bit ARM
+  avx2,       // x86-64-v3: AVX2 and fused products
+  avx512,     // x86-64-v4: AVX-512 F, BW, CD, DQ, VL
+};
+
+const char* name_of(CpuIsa isa);
+CpuIsa parse_cpu_isa(std::string_view name);  // Error for an unknown name
+// Those that this build has and this machine runs, the widest last.
+std::vector<CpuIsa> available_cpu_isas();
+
 // Which of the CUDA convolution kernels a launcher may pick from.
 enum class CudaConvTier : std::uint8_t {
   automatic,       // the fastest for the shape
@@ -224,7 +239,8 @@ bool has_cuda_emulator();
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options = {});
 std::unique_ptr<Backend> make_cuda_emulated_backend(const CudaOptions& options = {});
 
-// threads = 0: as many as the process may use.
-std::unique_ptr<Backend> make_cpu_backend(int threads = 0, CpuKernels kernels = CpuKernels::fast);
+// threads = 0: as many as the process may use. Throws Error for an instruction set that is not available.
+std::unique_ptr<Backend> make_cpu_backend(int threads = 0, CpuKernels kernels = CpuKernels::fast,
+                                          CpuIsa isa = CpuIsa::automatic);
 
 }  // namespace dg

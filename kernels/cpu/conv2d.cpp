@@ -1,7 +1,7 @@
 // Which algorithm a convolution takes, and what becomes of its element types.
 #include "kernels/cpu/conv2d_algorithms.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 // bfloat16 operands are widened, the result is rounded once.
@@ -112,4 +112,6 @@ void conv2d_grad_weight(Machine& m, ConstArray x, ConstArray dy, Array dw, const
   }
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

@@ -2,8 +2,9 @@
 #pragma once
 
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/isa.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 // ---- conv2d_direct.cpp: every shape, float and double ----
 template <typename T>
@@ -29,4 +30,4 @@ std::int64_t winograd_grad_weight_scratch_numel(const Conv2dShape& shape);
 // Of all three.
 std::int64_t winograd_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& shape);
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

@@ -11,10 +11,9 @@
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/grad_weight_tiles.h"
 #include "kernels/cpu/padded_image.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/valid_conv.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 // One dimension of one phase of grad_input: which kernel taps reach the input positions phase, phase + stride, ...
@@ -156,4 +155,6 @@ template void conv2d_grad_input_direct(Machine&, const double*, const double*, c
                                        const Conv2dShape&);
 template void conv2d_grad_weight_direct(Machine&, const double*, const double*, double*, const Conv2dShape&);
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

@@ -9,14 +9,12 @@
 // of threads.
 //
 // Tolerance: as conv2d_winograd.cpp.
-#include <algorithm>
 
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/fma_tile.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/winograd_tiles.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 using namespace winograd;
@@ -154,4 +152,6 @@ void conv2d_grad_weight_winograd(Machine& m, const float* x, const float* dy, fl
   parallel_for(m.threads, s.k, [&](std::int64_t k) { store_gradient(s, layout, sums.data(), k, dw); });
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

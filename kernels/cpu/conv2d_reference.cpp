@@ -3,7 +3,7 @@
 // Outside the image x is zero. The gradients are the transposes of this linear map.
 #include <vector>
 
-#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/reference.h"
 
 namespace dg::cpu {
 namespace {

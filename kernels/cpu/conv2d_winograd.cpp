@@ -11,14 +11,12 @@
 //
 // Tolerance: sums of C products, but the transforms' factors (up to 8 and 1/24) cost accuracy. Against float64, the
 // error relative to the largest result stays below 2e-5 for the presets' shapes (tests/kernels/conv2d_test.cpp).
-#include <algorithm>
-#include <atomic>
 
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/fma_tile.h"
 #include "kernels/cpu/winograd_tiles.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 using namespace winograd;
@@ -42,28 +40,27 @@ struct Problem {
   std::int64_t filter_numel() const { return kPositions * panels() * c * kPanel; }
 };
 
-// U[position][panel][c][k in panel] of one panel, zeros beyond the last k. weight(k, r, s, c).
-template <typename Weight>
-void transform_weights(const Problem& s, const Weight& weight, std::int64_t panel, float* u) {
+// U[position][panel][c][k in panel] of one panel, zeros beyond the last k. load_tap(k, r, t, c, g): g[i] becomes the weights
+// of a register of output channels from k on, at the tap (r, t) and the input channel c + i.
+template <typename Load>
+void transform_weights(const Problem& s, const Load& load_tap, std::int64_t panel, float* u) {
   const std::int64_t position_stride = s.panels() * s.c * kPanel;
-  for (std::int64_t c = 0; c < s.c; ++c) {
-    for (std::int64_t v = 0; v < kPanel; v += kLane) {
-      Vec<float> g[kTaps][kTaps];
-      for (int r = 0; r < kTaps; ++r) {
-        for (int t = 0; t < kTaps; ++t) {
-          for (std::int64_t lane = 0; lane < kLane; ++lane) {
-            const std::int64_t k = panel * kPanel + v + lane;
-            g[r][t][lane] = k < s.k ? weight(k, r, t, c) : 0.0F;
-          }
-        }
+  for (std::int64_t v = 0; v < kPanel; v += kLane) {
+    const std::int64_t k = panel * kPanel + v;
+    for (std::int64_t c = 0; c < s.c; c += kLane) {
+      Vec<float> g[kTaps][kTaps][kLane] = {};
+      for (int r = 0; r < kTaps && k < s.k; ++r) {
+        for (int t = 0; t < kTaps; ++t) load_tap(k, r, t, c, g[r][t]);
       }
-      Vec<float> columns[kTaps][kTile];  // [t]: the column of taps t, transformed
-      for (int t = 0; t < kTaps; ++t) transform_filter({g[0][t], g[1][t], g[2][t]}, columns[t]);
-      for (int i = 0; i < kTile; ++i) {
-        Vec<float> row[kTile];
-        transform_filter({columns[0][i], columns[1][i], columns[2][i]}, row);
-        float* target = u + (panel * s.c + c) * kPanel + v;
-        for (int j = 0; j < kTile; ++j) store(target + (i * kTile + j) * position_stride, row[j]);
+      for (std::int64_t i = 0; i < kLane; ++i) {
+        Vec<float> columns[kTaps][kTile];  // [t]: the column of taps t, transformed
+        for (int t = 0; t < kTaps; ++t) transform_filter({g[0][t][i], g[1][t][i], g[2][t][i]}, columns[t]);
+        float* target = u + (panel * s.c + c + i) * kPanel + v;
+        for (int j = 0; j < kTile; ++j) {
+          Vec<float> row[kTile];
+          transform_filter({columns[0][j], columns[1][j], columns[2][j]}, row);
+          for (int p = 0; p < kTile; ++p) store(target + (j * kTile + p) * position_stride, row[p]);
+        }
       }
     }
   }
@@ -139,11 +136,11 @@ void convolve_tiles(const Problem& s, const Scratch& sizes, const float* x, cons
   }
 }
 
-template <typename Weight>
-void convolve(Machine& m, const Problem& s, const float* x, const Weight& weight, const float* bias,
+template <typename Load>
+void convolve(Machine& m, const Problem& s, const float* x, const Load& load_weights, const float* bias,
               float* y) {
   const auto u = m.workspace.borrow<float>(s.filter_numel());
-  m.threads.run(s.panels(), [&](std::int64_t panel) { transform_weights(s, weight, panel, u.data()); });
+  m.threads.run(s.panels(), [&](std::int64_t panel) { transform_weights(s, load_weights, panel, u.data()); });
   const auto zeros = m.workspace.borrow<float>(s.c);
   std::fill_n(zeros.data(), s.c, 0.0F);
 
@@ -193,8 +190,9 @@ void conv2d_winograd(Machine& m, const float* x, const float* weight, const floa
                      const Conv2dShape& s) {
   convolve(
       m, forward_problem(s), x,
-      [&](std::int64_t k, std::int64_t r, std::int64_t t, std::int64_t c) {
-        return weight[((k * kTaps + r) * kTaps + t) * s.c + c];
+      [&](std::int64_t k, int r, int t, std::int64_t c, Vec<float>(&g)[kLane]) {
+        for (int i = 0; i < kLane; ++i) g[i] = load(weight + (((k + i) * kTaps + r) * kTaps + t) * s.c + c);
+        transpose<float>(g);
       },
       bias, y);
 }
@@ -203,10 +201,13 @@ void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight
                                 float* dx, const Conv2dShape& s) {
   convolve(
       m, grad_input_problem(s), dy,
-      [&](std::int64_t c, std::int64_t r, std::int64_t t, std::int64_t k) {
-        return weight[((k * kTaps + kTaps - 1 - r) * kTaps + kTaps - 1 - t) * s.c + c];
+      [&](std::int64_t c, int r, int t, std::int64_t k, Vec<float>(&g)[kLane]) {
+        const std::int64_t tap = (kTaps - 1 - r) * kTaps + kTaps - 1 - t;
+        for (int i = 0; i < kLane; ++i) g[i] = load(weight + ((k + i) * kTaps * kTaps + tap) * s.c + c);
       },
       bias, dx);
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

@@ -1,20 +1,9 @@
-// The CPU kernels, one group per file of the same name. Contracts are those of kernels/backend.h.
+// The CPU kernels of one instruction set, one group per file of the same name. Contracts are those of kernels/backend.h.
 #pragma once
 
-#include "kernels/backend.h"
-#include "kernels/cpu/thread_pool.h"
-#include "kernels/cpu/workspace.h"
+#include "kernels/cpu/isa.h"
 
-namespace dg::cpu {
-
-// What a kernel runs with.
-struct Machine {
-  explicit Machine(int thread_count, bool exact_only = false) : threads(thread_count), exact(exact_only) {}
-
-  ThreadPool threads;
-  Workspace workspace;
-  bool exact;  // no algorithm that trades accuracy for speed
-};
+namespace dg::cpu::DG_CPU_ISA {
 
 // elementwise.cpp
 void fill(Machine& m, Array y, std::int64_t n, double value);
@@ -30,7 +19,6 @@ void expand(Machine& m, ConstArray x, Array y, const ReduceShape& shape);
 
 // matmul.cpp
 void matmul(Machine& m, ConstArray a, ConstArray b, Array y, const MatmulShape& shape);
-void matmul_reference(ConstArray a, ConstArray b, Array y, const MatmulShape& shape);
 
 // conv2d.cpp
 void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape);
@@ -40,12 +28,6 @@ void conv2d_grad_weight(Machine& m, ConstArray x, ConstArray dy, Array dw, const
 std::string conv2d_algorithm(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& shape);
 // What these borrow from the workspace at one time.
 std::int64_t conv2d_scratch_bytes(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& shape);
-
-// conv2d_reference.cpp
-void conv2d_reference(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape);
-void conv2d_grad_input_reference(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
-                                 const Conv2dShape& shape);
-void conv2d_grad_weight_reference(ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape);
 
 // resample.cpp
 void pad2d(Machine& m, ConstArray x, Array y, const Pad2dShape& shape);
@@ -61,8 +43,6 @@ void max_pool2d_gather(Machine& m, ConstArray x, const std::int32_t* indices, Ar
 // norm.cpp
 void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y,
           Array mean, Array variance, double eps, const NormShape& shape, const Epilogue& epilogue);
-void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y, Array mean,
-                    Array variance, double eps, const NormShape& shape, const Epilogue& epilogue);
 void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance,
                ConstArray gamma, ConstArray beta, Array dx, Array dgamma, Array dbeta, double eps,
                const NormShape& shape, const Epilogue& epilogue);
@@ -80,4 +60,4 @@ void ema(Machine& m, std::span<const EmaTensor> tensors, double decay);
 void image_to_float(Machine& m, const std::uint8_t* x, Array y, std::int64_t n);
 void float_to_image(Machine& m, ConstArray x, std::uint8_t* y, std::int64_t n);
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

@@ -5,13 +5,10 @@
 // load of the image serves all channels; adding up the lanes costs three instructions per result.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <utility>
-
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/vector.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 // A row of `length` >= kLanes values in full vectors. The last one ends with the row, so that nothing beyond is read.
 template <typename T>
@@ -86,4 +83,4 @@ struct DotTile {
   }
 };
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

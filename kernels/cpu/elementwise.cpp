@@ -1,13 +1,10 @@
 // One result element per operand element. The functors state the arithmetic; the loops only walk.
 // Arithmetic is in Compute<T>: float for bfloat16 and float32, double for float64.
-#include <cmath>
-#include <cstring>
 
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/fast_tanh.h"
-#include "kernels/cpu/parallel.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 // f comes by value: through a reference its parameters could change with every store to y, and the loop would stay
@@ -172,4 +169,6 @@ void copy_2d(Machine& m, ConstArray x, Array y, const Copy2dShape& s) {
                 });
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

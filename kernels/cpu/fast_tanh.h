@@ -6,11 +6,9 @@
 // Error against float64: below 2 units in the last place (tests/kernels/backend_test.cpp).
 #pragma once
 
-#include <bit>
-#include <cmath>
-#include <cstdint>
+#include "kernels/cpu/isa.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 // For 0 <= y <= 20.
 inline float exp_bounded(float y) {
@@ -43,4 +41,4 @@ inline float fast_tanh(float x) {
 }
 inline double fast_tanh(double x) { return std::tanh(x); }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

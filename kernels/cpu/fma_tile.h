@@ -5,11 +5,10 @@
 // a is read by broadcast straight from the image: nothing is gathered or copied.
 #pragma once
 
-#include <utility>
-
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/vector.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 template <typename T, int Rows, int Vecs>
 struct Tile {
@@ -88,4 +87,4 @@ inline void for_row_groups(std::int64_t n, const Body& body) {
   }
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

@@ -7,9 +7,10 @@
 #pragma once
 
 #include "kernels/cpu/fma_tile.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/padded_image.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 // Pixels whose operands stay in the second-level cache while a thread goes through its tiles.
 constexpr std::int64_t kPixelsPerPass = 1024;
@@ -127,4 +128,4 @@ void grad_weight(Machine& m, const PaddedImage<T>& in, const T* dy, T* dw, const
   grad_weight_channel_lanes<T, 1>(m, in, dy, dw, s);
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

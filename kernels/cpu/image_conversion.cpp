@@ -1,10 +1,8 @@
 // uint8 0..255 <-> -1..1:  y = x / 127.5 - 1, and back by x = round((y + 1) * 127.5), clamped. Exact for all 256 values.
-#include <cmath>
 
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/cpu/parallel.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 void image_to_float(Machine& m, const std::uint8_t* x, Array y, std::int64_t n) {
   dispatch_float(y.dtype, [&]<typename T>() {
@@ -31,4 +29,6 @@ void float_to_image(Machine& m, ConstArray x, std::uint8_t* y, std::int64_t n) {
   });
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

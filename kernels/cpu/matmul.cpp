@@ -1,80 +1,83 @@
-// y (m, n) = A B. The plain loops specify it; the fast path hands blocks of fixed size to Eigen, so that the order of
-// each sum does not depend on the number of threads.
-#define EIGEN_DONT_PARALLELIZE
-#include <Eigen/Dense>
-
+// y (m, n) = A B, either operand stored transposed or not. B is packed in blocks of kDepth x kColumns that stay in the
+// second-level cache, as panels of two registers' width; the micro-kernel of fma_tile.h then reads A where it lies. Sums
+// are taken block by block along k, whatever the number of threads.
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/fma_tile.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
-template <typename T>
-using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-template <typename T>
-using MatrixView = Eigen::Map<Matrix<T>, 0, Eigen::OuterStride<>>;
-template <typename T>
-using ConstMatrixView = Eigen::Map<const Matrix<T>, 0, Eigen::OuterStride<>>;
+constexpr std::int64_t kDepth = 128;
+constexpr std::int64_t kPanels = 8;  // of one block
+constexpr std::int64_t kRows = 192;  // of A per task: the cost of packing B is shared by as many
 
-constexpr std::int64_t kBlock = 128;
-
-// rows x columns of y, starting at (row, column).
 template <typename T>
-void multiply_block(const T* a, const T* b, T* y, const MatmulShape& s, std::int64_t row, std::int64_t rows,
-                    std::int64_t column, std::int64_t columns) {
-  MatrixView<T> out(y + row * s.n + column, rows, columns, Eigen::OuterStride<>(s.n));
-  const auto left_normal = [&] {
-    return ConstMatrixView<T>(a + row * s.k, rows, s.k, Eigen::OuterStride<>(s.k));
-  };
-  const auto left_stored = [&] { return ConstMatrixView<T>(a + row, s.k, rows, Eigen::OuterStride<>(s.m)); };
-  const auto right_normal = [&] {
-    return ConstMatrixView<T>(b + column, s.k, columns, Eigen::OuterStride<>(s.n));
-  };
-  const auto right_stored = [&] {
-    return ConstMatrixView<T>(b + column * s.k, columns, s.k, Eigen::OuterStride<>(s.k));
-  };
-  if (!s.transpose_a && !s.transpose_b) {
-    out.noalias() = left_normal() * right_normal();
-  } else if (s.transpose_a && !s.transpose_b) {
-    out.noalias() = left_stored().transpose() * right_normal();
-  } else if (!s.transpose_a) {
-    out.noalias() = left_normal() * right_stored().transpose();
-  } else {
-    out.noalias() = left_stored().transpose() * right_stored().transpose();
+constexpr std::int64_t kPanel = 2 * kLanes<T>;
+template <typename T>
+constexpr std::int64_t kColumns = kPanels* kPanel<T>;
+
+// Rows first_k .. and columns first_column .. of B as panels [panel][depth][kPanel], zeros beyond the last column.
+template <typename T>
+void pack(const T* b, const MatmulShape& s, std::int64_t first_k, std::int64_t depth,
+          std::int64_t first_column, std::int64_t columns, T* packed) {
+  for (std::int64_t panel = 0; panel * kPanel<T> < columns; ++panel) {
+    const std::int64_t first = first_column + panel * kPanel<T>;
+    const std::int64_t width = std::min(kPanel<T>, s.n - first);
+    for (std::int64_t t = 0; t < depth; ++t) {
+      T* target = packed + (panel * depth + t) * kPanel<T>;
+      const std::int64_t k = first_k + t;
+      for (std::int64_t j = 0; j < width; ++j) {
+        target[j] = s.transpose_b ? b[(first + j) * s.k + k] : b[k * s.n + first + j];
+      }
+      std::fill(target + width, target + kPanel<T>, T(0));
+    }
   }
+}
+
+// y (rows, columns) of one block of k: stored, or added to what the blocks before have left.
+template <typename T>
+void multiply(const T* a, const MatmulShape& s, std::int64_t first_k, std::int64_t depth,
+              std::int64_t first_row, std::int64_t rows, const T* panel, std::int64_t first_column, T* y) {
+  const std::int64_t row_step = s.transpose_a ? 1 : s.k;
+  const std::int64_t depth_step = s.transpose_a ? s.m : 1;
+  const std::int64_t width = std::min(kPanel<T>, s.n - first_column);
+  for_row_groups(rows, [&](std::int64_t begin, std::int64_t count) {
+    dispatch_rows(count, [&]<int Rows>() {
+      Tile<T, Rows, 2> tile;
+      tile.clear();
+      const std::int64_t row = first_row + begin;
+      tile.accumulate(a + row * row_step + first_k * depth_step, row_step, depth_step, panel, kPanel<T>,
+                      depth);
+      T* target = y + row * s.n + first_column;
+      first_k == 0 ? tile.store_rows(target, s.n, width) : tile.add_rows(target, s.n, width);
+    });
+  });
 }
 
 template <typename T>
 void matmul_typed(Machine& m, const T* a, const T* b, T* y, const MatmulShape& s) {
-  const std::int64_t row_blocks = (s.m + kBlock - 1) / kBlock;
-  const std::int64_t column_blocks = (s.n + kBlock - 1) / kBlock;
+  if (s.k == 0) std::fill_n(y, s.m * s.n, T(0));
+  const std::int64_t row_blocks = (s.m + kRows - 1) / kRows;
+  const std::int64_t column_blocks = (s.n + kColumns<T> - 1) / kColumns<T>;
+  const auto packed = m.workspace.borrow<T>(row_blocks * column_blocks * kDepth * kColumns<T>);
   parallel_for(m.threads, row_blocks * column_blocks, [&](std::int64_t task) {
-    const std::int64_t row = task / column_blocks * kBlock;
-    const std::int64_t column = task % column_blocks * kBlock;
-    multiply_block(a, b, y, s, row, std::min(kBlock, s.m - row), column, std::min(kBlock, s.n - column));
-  });
-}
-
-}  // namespace
-
-void matmul_reference(ConstArray a, ConstArray b, Array y, const MatmulShape& s) {
-  dispatch_float(a.dtype, [&]<typename T>() {
-    const T* left = a.as<T>();
-    const T* right = b.as<T>();
-    T* out = y.as<T>();
-    for (std::int64_t i = 0; i < s.m; ++i) {
-      for (std::int64_t j = 0; j < s.n; ++j) {
-        double total = 0.0;
-        for (std::int64_t k = 0; k < s.k; ++k) {
-          const auto u = static_cast<Compute<T>>(left[s.transpose_a ? k * s.m + i : i * s.k + k]);
-          const auto v = static_cast<Compute<T>>(right[s.transpose_b ? j * s.k + k : k * s.n + j]);
-          total += static_cast<double>(u) * static_cast<double>(v);
-        }
-        out[i * s.n + j] = T(static_cast<Compute<T>>(total));
+    const std::int64_t first_row = task / column_blocks * kRows;
+    const std::int64_t first_column = task % column_blocks * kColumns<T>;
+    const std::int64_t rows = std::min(kRows, s.m - first_row);
+    const std::int64_t columns = std::min(kColumns<T>, s.n - first_column);
+    T* const block = packed.data() + task * kDepth * kColumns<T>;
+    for (std::int64_t k = 0; k < s.k; k += kDepth) {
+      const std::int64_t depth = std::min(kDepth, s.k - k);
+      pack(b, s, k, depth, first_column, columns, block);
+      for (std::int64_t panel = 0; panel * kPanel<T> < columns; ++panel) {
+        multiply(a, s, k, depth, first_row, rows, block + panel * depth * kPanel<T>,
+                 first_column + panel * kPanel<T>, y);
       }
     }
   });
 }
+
+}  // namespace
 
 void matmul(Machine& m, ConstArray a, ConstArray b, Array y, const MatmulShape& shape) {
   switch (a.dtype) {
@@ -92,4 +95,6 @@ void matmul(Machine& m, ConstArray a, ConstArray b, Array y, const MatmulShape& 
   }
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

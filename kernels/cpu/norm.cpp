@@ -1,16 +1,15 @@
 // Statistics and normalisation per group and channel over x (groups, pixels, channels), with an activation and a residual
-// in the same pass. Per block of pixels that
-// fits the first-level cache: mean and squared deviations in two passes; blocks are joined in order by
+// in the same pass. Per block of pixels that fits the first-level cache: mean and squared deviations in two passes; blocks
+// are joined in order by
 //   m2 = m2_a + m2_b + delta^2 * n_a * n_b / n,  mean = mean_a + delta * n_b / n
 // (Chan, Golub, LeVeque 1979), so x is read from memory once for its statistics. Bytes: three tensors for norm (two
-// reads, one write), five for norm_grad. The plain two-pass loops below specify the result.
-#include <cmath>
-#include <vector>
-
+// reads, one write), five for norm_grad. norm_reference.cpp specifies the result.
+//
+// The loops over pixels are functions of restricted pointers: what they read per channel must not seem to change with
+// every value that they store, or they stay scalar.
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/cpu/parallel.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 // Pixels per block: depends on the shape alone, so sums do not depend on the number of threads.
@@ -26,13 +25,23 @@ struct Blocks {
   }
 };
 
-std::int64_t elements(const NormShape& s) { return s.groups * s.pixels * s.channels; }
+// body(group, block, first element of x, pixels) for all blocks.
+template <typename Body>
+void for_each_block(Machine& m, const NormShape& s, const Body& body) {
+  const Blocks blocks(s);
+  parallel_for(m.threads, s.groups * blocks.count, s.groups * s.pixels * s.channels, [&](std::int64_t task) {
+    const std::int64_t group = task / blocks.count;
+    const std::int64_t block = task % blocks.count;
+    body(group, block, (group * s.pixels + block * blocks.pixels) * s.channels, blocks.size(block, s));
+  });
+}
+
+// ---- statistics ----
 
 // mean and sum of squared deviations of one block, per channel.
-template <typename T>
-void block_statistics(const T* x, std::int64_t pixels, std::int64_t channels, Compute<T>* mean,
-                      Compute<T>* m2) {
-  using C = Compute<T>;
+template <typename T, typename C>
+void block_statistics(const T* __restrict x, std::int64_t pixels, std::int64_t channels, C* __restrict mean,
+                      C* __restrict m2) {
   std::fill(mean, mean + channels, C(0));
   std::fill(m2, m2 + channels, C(0));
   for (std::int64_t i = 0; i < pixels; ++i) {
@@ -47,18 +56,15 @@ void block_statistics(const T* x, std::int64_t pixels, std::int64_t channels, Co
   }
 }
 
-template <typename T>
-void statistics(Machine& m, const T* x, Compute<T>* mean, Compute<T>* variance, const NormShape& s) {
-  using C = Compute<T>;
+template <typename T, typename C>
+void statistics(Machine& m, const T* x, C* mean, C* variance, const NormShape& s) {
   const Blocks blocks(s);
   const auto partial = m.workspace.borrow<C>(s.groups * blocks.count * 2 * s.channels);
-  parallel_for(m.threads, s.groups * blocks.count, elements(s), [&](std::int64_t task) {
-    const std::int64_t block = task % blocks.count;
-    const std::int64_t first = task / blocks.count * s.pixels + block * blocks.pixels;
-    C* out = partial.data() + task * 2 * s.channels;
-    block_statistics(x + first * s.channels, blocks.size(block, s), s.channels, out, out + s.channels);
+  for_each_block(m, s, [&](std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t pixels) {
+    C* out = partial.data() + (group * blocks.count + block) * 2 * s.channels;
+    block_statistics(x + first, pixels, s.channels, out, out + s.channels);
   });
-  for (std::int64_t i = 0; i < s.groups * s.channels; ++i) {
+  parallel_for(m.threads, s.groups * s.channels, s.groups * blocks.count * s.channels, [&](std::int64_t i) {
     const C* first = partial.data() + i / s.channels * blocks.count * 2 * s.channels + i % s.channels;
     double n = 0.0;
     double average = 0.0;
@@ -72,23 +78,7 @@ void statistics(Machine& m, const T* x, Compute<T>* mean, Compute<T>* variance, 
     }
     mean[i] = static_cast<C>(average);
     variance[i] = static_cast<C>(m2 / n);
-  }
-}
-
-// From here on C is float or double: what statistics and parameters are stored in.
-template <typename C>
-C rstd_of(C variance, double eps) {
-  return C(1) / std::sqrt(variance + static_cast<C>(eps));
-}
-
-template <typename C>
-C gamma_at(const C* gamma, std::int64_t c) {
-  return gamma == nullptr ? C(1) : gamma[c];
-}
-
-template <typename C>
-C beta_at(const C* beta, std::int64_t c) {
-  return beta == nullptr ? C(0) : beta[c];
+  });
 }
 
 // What leaky_relu multiplies negative values by; 1 where there is no activation.
@@ -97,40 +87,103 @@ double negative_slope(const Epilogue& epilogue) {
   return epilogue.activation == Activation::leaky_relu ? epilogue.slope : 1.0;
 }
 
-// y = leaky(x * scale + shift) + residual per channel, with scale = rstd * gamma and shift = beta - mean * scale.
+// From here on C is float or double: what statistics and parameters are stored in. The normalisation as x * scale +
+// shift: scale = rstd * gamma, shift = beta - mean * scale, per group and channel.
+template <typename C>
+struct Affine {
+  Affine(Machine& m, const C* mean, const C* variance, const C* gamma, const C* beta, double eps,
+         const NormShape& s)
+      : channels(s.channels),
+        factors(m.workspace.borrow<C>(3 * s.groups * s.channels)),
+        n(s.groups * s.channels) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t c = i % channels;
+      const C r = C(1) / std::sqrt(variance[i] + static_cast<C>(eps));
+      factors[i] = r;
+      factors[n + i] = gamma == nullptr ? r : r * gamma[c];
+      factors[2 * n + i] = (beta == nullptr ? C(0) : beta[c]) - mean[i] * factors[n + i];
+    }
+  }
+  const C* rstd(std::int64_t group) const { return factors.data() + group * channels; }
+  const C* scale(std::int64_t group) const { return factors.data() + n + group * channels; }
+  const C* shift(std::int64_t group) const { return factors.data() + 2 * n + group * channels; }
+
+  std::int64_t channels;
+  Workspace::Borrowed<C> factors;
+  std::int64_t n;
+};
+
+// ---- y = leaky(x * scale + shift) + residual ----
+
+template <typename T, typename C>
+void normalise_block(const T* __restrict x, const C* __restrict scale, const C* __restrict shift, C slope,
+                     const T* __restrict residual, T* __restrict y, std::int64_t pixels,
+                     std::int64_t channels) {
+  const auto normalised = [=](std::int64_t i, std::int64_t c) {
+    const C v = static_cast<C>(x[i]) * scale[c] + shift[c];
+    return v < C(0) ? slope * v : v;
+  };
+  for (std::int64_t first = 0; first < pixels * channels; first += channels) {
+    if (residual == nullptr) {
+      for (std::int64_t c = 0; c < channels; ++c) y[first + c] = T(normalised(first + c, c));
+    } else {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        y[first + c] = T(normalised(first + c, c) + static_cast<C>(residual[first + c]));
+      }
+    }
+  }
+}
+
 template <typename T, typename C = Compute<T>>
 void norm_typed(Machine& m, const T* x, const C* gamma, const C* beta, const T* residual, T* y, C* mean,
                 C* variance, double eps, const NormShape& s, const Epilogue& epilogue) {
   const C slope = static_cast<C>(negative_slope(epilogue));
   statistics(m, x, mean, variance, s);
-  const Blocks blocks(s);
-  parallel_for(m.threads, s.groups * blocks.count, elements(s), [&](std::int64_t task) {
-    const std::int64_t group = task / blocks.count;
-    const std::int64_t block = task % blocks.count;
-    std::vector<C> scale(static_cast<std::size_t>(s.channels));
-    std::vector<C> shift(scale.size());
-    for (std::int64_t c = 0; c < s.channels; ++c) {
-      const auto i = static_cast<std::size_t>(c);
-      scale[i] = rstd_of(variance[group * s.channels + c], eps) * gamma_at(gamma, c);
-      shift[i] = beta_at(beta, c) - mean[group * s.channels + c] * scale[i];
-    }
-    const std::int64_t first = (group * s.pixels + block * blocks.pixels) * s.channels;
-    for (std::int64_t i = 0; i < blocks.size(block, s); ++i) {
-      const T* in = x + first + i * s.channels;
-      T* out = y + first + i * s.channels;
-      const auto normalised = [&](std::int64_t c) {
-        const C v =
-            static_cast<C>(in[c]) * scale[static_cast<std::size_t>(c)] + shift[static_cast<std::size_t>(c)];
-        return v < C(0) ? slope * v : v;
-      };
-      if (residual == nullptr) {
-        for (std::int64_t c = 0; c < s.channels; ++c) out[c] = T(normalised(c));
-      } else {
-        const T* add = residual + first + i * s.channels;
-        for (std::int64_t c = 0; c < s.channels; ++c) out[c] = T(normalised(c) + static_cast<C>(add[c]));
-      }
-    }
+  const Affine<C> affine(m, mean, variance, gamma, beta, eps, s);
+  for_each_block(m, s, [&](std::int64_t group, std::int64_t, std::int64_t first, std::int64_t pixels) {
+    normalise_block(x + first, affine.scale(group), affine.shift(group), slope,
+                    residual == nullptr ? nullptr : residual + first, y + first, pixels, s.channels);
   });
+}
+
+// ---- the gradient ----
+
+// g: dy, times the slope where x * scale + shift is not positive.
+template <bool kActive, typename C>
+C active_gradient(C dy, C x, C scale, C shift, C slope) {
+  if constexpr (!kActive) return dy;
+  return x * scale + shift > C(0) ? dy : slope * dy;
+}
+
+// Sums of g and of g * (x - mean) over one block.
+template <bool kActive, typename T, typename C>
+void sum_gradients(const T* __restrict dy, const T* __restrict x, const C* __restrict mean,
+                   const C* __restrict scale, const C* __restrict shift, C slope, std::int64_t pixels,
+                   std::int64_t channels, C* __restrict sum_g, C* __restrict sum_gx) {
+  std::fill(sum_g, sum_g + channels, C(0));
+  std::fill(sum_gx, sum_gx + channels, C(0));
+  for (std::int64_t first = 0; first < pixels * channels; first += channels) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const C v = static_cast<C>(x[first + c]);
+      const C g = active_gradient<kActive>(static_cast<C>(dy[first + c]), v, scale[c], shift[c], slope);
+      sum_g[c] += g;
+      sum_gx[c] += g * (v - mean[c]);
+    }
+  }
+}
+
+// dx = scale * g + b * x + d.
+template <bool kActive, typename T, typename C>
+void combine_gradients(const T* __restrict dy, const T* __restrict x, const C* __restrict scale,
+                       const C* __restrict shift, C slope, const C* __restrict b, const C* __restrict d,
+                       std::int64_t pixels, std::int64_t channels, T* __restrict dx) {
+  for (std::int64_t first = 0; first < pixels * channels; first += channels) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const C v = static_cast<C>(x[first + c]);
+      const C g = active_gradient<kActive>(static_cast<C>(dy[first + c]), v, scale[c], shift[c], slope);
+      dx[first + c] = T(scale[c] * g + b[c] * v + d[c]);
+    }
+  }
 }
 
 // kActive: whether there was an activation, whose sign is recomputed from x as the forward pass computed it.
@@ -140,87 +193,41 @@ void norm_grad_typed(Machine& m, const T* dy, const T* x, const C* mean, const C
                      double negative) {
   const C slope = static_cast<C>(negative);
   const Blocks blocks(s);
-  const auto pre_activation = [&](std::int64_t group, C* scale, C* shift) {
-    for (std::int64_t c = 0; kActive && c < s.channels; ++c) {
-      scale[c] = rstd_of(variance[group * s.channels + c], eps) * gamma_at(gamma, c);
-      shift[c] = beta_at(beta, c) - mean[group * s.channels + c] * scale[c];
-    }
-  };
-  const auto active = [slope](C g, C v, C scale, C shift) {
-    return v * scale + shift > C(0) ? g : slope * g;
-  };
+  const Affine<C> affine(m, mean, variance, gamma, beta, eps, s);
   const auto partial = m.workspace.borrow<C>(s.groups * blocks.count * 2 * s.channels);
-
-  // Sums of dy and of dy * h per block.
-  parallel_for(m.threads, s.groups * blocks.count, elements(s), [&](std::int64_t task) {
-    const std::int64_t group = task / blocks.count;
-    const std::int64_t block = task % blocks.count;
-    const std::int64_t first = (group * s.pixels + block * blocks.pixels) * s.channels;
-    const C* mu = mean + group * s.channels;
-    const C* var = variance + group * s.channels;
-    C* sum_dy = partial.data() + task * 2 * s.channels;
-    C* sum_dyh = sum_dy + s.channels;
-    std::fill(sum_dy, sum_dy + 2 * s.channels, C(0));
-    std::vector<C> affine(static_cast<std::size_t>(2 * s.channels));
-    const C* scale = affine.data();
-    const C* shift = affine.data() + s.channels;
-    pre_activation(group, affine.data(), affine.data() + s.channels);
-    for (std::int64_t i = 0; i < blocks.size(block, s); ++i) {
-      const T* dy_row = dy + first + i * s.channels;
-      const T* x_row = x + first + i * s.channels;
-      for (std::int64_t c = 0; c < s.channels; ++c) {
-        const C v = static_cast<C>(x_row[c]);
-        C g = static_cast<C>(dy_row[c]);
-        if constexpr (kActive) g = active(g, v, scale[c], shift[c]);
-        sum_dy[c] += g;
-        sum_dyh[c] += g * (v - mu[c]);
-      }
-    }
-    for (std::int64_t c = 0; c < s.channels; ++c) sum_dyh[c] *= rstd_of(var[c], eps);
+  for_each_block(m, s, [&](std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t pixels) {
+    C* sums = partial.data() + (group * blocks.count + block) * 2 * s.channels;
+    sum_gradients<kActive>(dy + first, x + first, mean + group * s.channels, affine.scale(group),
+                           affine.shift(group), slope, pixels, s.channels, sums, sums + s.channels);
   });
 
-  // Joined in order.
-  for (std::int64_t i = 0; i < s.groups * s.channels; ++i) {
-    const C* first = partial.data() + i / s.channels * blocks.count * 2 * s.channels + i % s.channels;
-    double total_dy = 0.0;
-    double total_dyh = 0.0;
+  // Joined in order; then dx = scale * g + b * x + d, with b and d per channel.
+  const std::int64_t channels = s.groups * s.channels;
+  const auto factors = m.workspace.borrow<C>(2 * channels);
+  C* const b = factors.data();
+  C* const d = b + channels;
+  parallel_for(m.threads, channels, channels * blocks.count, [&](std::int64_t i) {
+    const std::int64_t group = i / s.channels;
+    const std::int64_t c = i % s.channels;
+    const C* first = partial.data() + group * blocks.count * 2 * s.channels + c;
+    double total_g = 0.0;
+    double total_gx = 0.0;
     for (std::int64_t block = 0; block < blocks.count; ++block) {
-      total_dy += static_cast<double>(first[block * 2 * s.channels]);
-      total_dyh += static_cast<double>(first[(block * 2 + 1) * s.channels]);
+      total_g += static_cast<double>(first[block * 2 * s.channels]);
+      total_gx += static_cast<double>(first[(block * 2 + 1) * s.channels]);
     }
-    dbeta[i] = static_cast<C>(total_dy);
-    dgamma[i] = static_cast<C>(total_dyh);
-  }
-
-  // dx = a * g + b * x + d, with the three factors per channel.
-  parallel_for(m.threads, s.groups * blocks.count, elements(s), [&](std::int64_t task) {
-    const std::int64_t group = task / blocks.count;
-    const std::int64_t block = task % blocks.count;
-    const std::int64_t first = (group * s.pixels + block * blocks.pixels) * s.channels;
-    std::vector<C> factors(static_cast<std::size_t>(5 * s.channels));
-    C* a = factors.data();
-    C* b = a + s.channels;
-    C* d = b + s.channels;
-    C* scale = d + s.channels;
-    C* shift = scale + s.channels;
-    pre_activation(group, scale, shift);
-    for (std::int64_t c = 0; c < s.channels; ++c) {
-      const std::int64_t i = group * s.channels + c;
-      const C r = rstd_of(variance[i], eps);
-      const C n = static_cast<C>(s.pixels);
-      a[c] = gamma_at(gamma, c) * r;
-      b[c] = -a[c] * r * dgamma[i] / n;
-      d[c] = -a[c] * dbeta[i] / n - b[c] * mean[i];
-    }
-    for (std::int64_t i = 0; i < blocks.size(block, s); ++i) {
-      const std::int64_t offset = first + i * s.channels;
-      for (std::int64_t c = 0; c < s.channels; ++c) {
-        const C v = static_cast<C>(x[offset + c]);
-        C g = static_cast<C>(dy[offset + c]);
-        if constexpr (kActive) g = active(g, v, scale[c], shift[c]);
-        dx[offset + c] = T(a[c] * g + b[c] * v + d[c]);
-      }
-    }
+    const C r = affine.rstd(group)[c];
+    const C scale = affine.scale(group)[c];
+    const C n = static_cast<C>(s.pixels);
+    dbeta[i] = static_cast<C>(total_g);
+    dgamma[i] = static_cast<C>(total_gx) * r;
+    b[i] = -scale * r * dgamma[i] / n;
+    d[i] = -scale * dbeta[i] / n - b[i] * mean[i];
+  });
+  for_each_block(m, s, [&](std::int64_t group, std::int64_t, std::int64_t first, std::int64_t pixels) {
+    combine_gradients<kActive>(dy + first, x + first, affine.scale(group), affine.shift(group), slope,
+                               b + group * s.channels, d + group * s.channels, pixels, s.channels,
+                               dx + first);
   });
 }
 
@@ -240,39 +247,6 @@ void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, ConstArra
   });
 }
 
-void norm_reference(ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y, Array mean,
-                    Array variance, double eps, const NormShape& s, const Epilogue& epilogue) {
-  const double slope = negative_slope(epilogue);
-  dispatch_float(x.dtype, [&]<typename T>() {
-    using C = Compute<T>;
-    const auto wide = [](T v) { return static_cast<double>(static_cast<C>(v)); };
-    for (std::int64_t g = 0; g < s.groups; ++g) {
-      for (std::int64_t c = 0; c < s.channels; ++c) {
-        const auto at = [&](std::int64_t i) { return (g * s.pixels + i) * s.channels + c; };
-        double average = 0.0;
-        for (std::int64_t i = 0; i < s.pixels; ++i) average += wide(x.as<T>()[at(i)]);
-        average /= static_cast<double>(s.pixels);
-        double total = 0.0;
-        for (std::int64_t i = 0; i < s.pixels; ++i) {
-          const double d = wide(x.as<T>()[at(i)]) - average;
-          total += d * d;
-        }
-        total /= static_cast<double>(s.pixels);
-        const double r = 1.0 / std::sqrt(total + eps);
-        mean.as<C>()[g * s.channels + c] = static_cast<C>(average);
-        variance.as<C>()[g * s.channels + c] = static_cast<C>(total);
-        const double scale = gamma ? static_cast<double>(gamma.as<C>()[c]) : 1.0;
-        const double shift = beta ? static_cast<double>(beta.as<C>()[c]) : 0.0;
-        for (std::int64_t i = 0; i < s.pixels; ++i) {
-          const double v = (wide(x.as<T>()[at(i)]) - average) * r * scale + shift;
-          const double add = residual ? wide(residual.as<T>()[at(i)]) : 0.0;
-          y.as<T>()[at(i)] = T(static_cast<C>((v < 0.0 ? slope * v : v) + add));
-        }
-      }
-    }
-  });
-}
-
 void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance,
                ConstArray gamma, ConstArray beta, Array dx, Array dgamma, Array dbeta, double eps,
                const NormShape& shape, const Epilogue& epilogue) {
@@ -288,4 +262,6 @@ void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstAr
   });
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

@@ -1,10 +1,8 @@
 // Adam (Kingma and Ba 2015, algorithm 1) and exponential moving averages, over all parameters in one call.
-#include <cmath>
 
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/cpu/parallel.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 template <typename T>
@@ -63,4 +61,6 @@ void ema(Machine& m, std::span<const EmaTensor> tensors, double decay) {
   }
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

@@ -1,15 +1,11 @@
 // An image with zeros around it, as the convolutions read it: pixel (h, w) of the original is at (h + top, w + left).
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/vector.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 template <typename T>
 struct PaddedImage {
@@ -52,4 +48,4 @@ Workspace::Borrowed<T> pad_zeros(Machine& m, const T* x, std::int64_t n, std::in
   return buffer;
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

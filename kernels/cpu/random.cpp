@@ -1,14 +1,10 @@
 // Random numbers by Philox: element i comes from counter offset + i / 4, word i % 4, whatever thread computes it.
 // Normal numbers are Box-Muller pairs of words (0, 1) and (2, 3), computed in double so that every backend rounds to
 // the same float.
-#include <algorithm>
-#include <cmath>
-#include <numbers>
 
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/cpu/parallel.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 constexpr std::int64_t kStrip = 256;  // numbers drawn at once: a loop over their counters fills vectors
@@ -73,4 +69,6 @@ void dropout(Machine& m, PhiloxState state, ConstArray x, Array y, std::int64_t 
   });
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

@@ -1,11 +1,9 @@
 // Sums over the middle of (outer, reduce, inner), in double. The middle is cut into blocks whose size depends on the
 // shape alone; block sums are added in order, so the result does not depend on the number of threads.
-#include <algorithm>
 
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/cpu/parallel.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 constexpr std::int64_t kBlockElements = 16384;
@@ -93,4 +91,6 @@ void expand(Machine& m, ConstArray x, Array y, const ReduceShape& s) {
   });
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

@@ -1,12 +1,9 @@
 // Padding, nearest upsampling and max pooling on NHWC, with their adjoints. Every adjoint gathers: one task owns one
 // row of its result and adds in a fixed order.
-#include <cmath>
-#include <vector>
 
 #include "kernels/cpu/cpu_kernels.h"
-#include "kernels/cpu/parallel.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 // The source of padded position i - pad in [0, extent), or -1 for a zero.
@@ -208,4 +205,6 @@ void max_pool2d_gather(Machine& m, ConstArray x, const std::int32_t* indices, Ar
   });
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"

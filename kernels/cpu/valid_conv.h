@@ -9,9 +9,10 @@
 
 #include "kernels/cpu/dot_tile.h"
 #include "kernels/cpu/fma_tile.h"
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/padded_image.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 // Output pixels lie `out_row` and `out_column` elements apart.
 template <typename T>
@@ -175,4 +176,4 @@ void valid_conv(Machine& m, const ValidConv<T>& c, const Weight& weight) {
   }
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

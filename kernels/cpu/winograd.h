@@ -17,7 +17,9 @@
 // T is a number or a register of numbers, one for each channel.
 #pragma once
 
-namespace dg::cpu::winograd {
+#include "kernels/cpu/isa.h"
+
+namespace dg::cpu::DG_CPU_ISA::winograd {
 
 inline constexpr int kTile = 6;  // inputs of a tile, in each direction
 inline constexpr int kOut = 4;   // its outputs
@@ -90,4 +92,4 @@ inline void transform_short_output(const T (&m)[kTile], T (&y)[kTaps]) {
   y[2] = sum + 4.0F * sum2 + m[5];
 }
 
-}  // namespace dg::cpu::winograd
+}  // namespace dg::cpu::DG_CPU_ISA::winograd

@@ -1,10 +1,11 @@
 // The image under a map of 4x4 tiles: where each tile lies, and its 6x6 pixels transformed.
 #pragma once
 
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/vector.h"
 #include "kernels/cpu/winograd.h"
 
-namespace dg::cpu {
+namespace dg::cpu::DG_CPU_ISA {
 
 struct TilePlace {
   std::int64_t image, row, column;  // of the tile's first output
@@ -50,4 +51,4 @@ inline void transform_tile(const TileGrid& grid, const float* x, const TilePlace
   }
 }
 
-}  // namespace dg::cpu
+}  // namespace dg::cpu::DG_CPU_ISA

@@ -35,13 +35,13 @@ constexpr std::uint64_t kEmulatorSeeds = 8;
 #endif
 
 // Every backend that this build and machine have, to be compared with the reference loops: the CPU on one and on several
-// threads, the emulated GPU under several schedules, and a GPU where there is one. Made once: threads and devices are
+// threads and with every instruction set, the emulated GPU under several schedules, and a GPU where there is one. Made once: threads and devices are
 // dear, and kernels that leave something behind should meet the next one.
 inline const std::vector<std::unique_ptr<Backend>>& fast_backends() {
   static const auto all = [] {
     std::vector<std::unique_ptr<Backend>> out;
     out.push_back(make_cpu_backend(1));
-    out.push_back(make_cpu_backend(3));
+    for (const CpuIsa isa : available_cpu_isas()) out.push_back(make_cpu_backend(3, CpuKernels::fast, isa));
     for (std::uint64_t seed = 1; has_cuda_emulator() && seed <= kEmulatorSeeds; ++seed) {
       out.push_back(make_cuda_emulated_backend({.emulator_seed = seed}));
     }

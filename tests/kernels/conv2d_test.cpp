@@ -168,7 +168,7 @@ TEST_CASE("conv2d kernels: Winograd's equal the reference to their own tolerance
       {.n = 1, .h = 18, .w = 19, .c = 256, .k = 256, .r = 3, .s = 3}};
   std::vector<std::unique_ptr<Backend>> fast;
   fast.push_back(make_cpu_backend(1));
-  fast.push_back(make_cpu_backend(3));
+  for (const CpuIsa isa : available_cpu_isas()) fast.push_back(make_cpu_backend(3, CpuKernels::fast, isa));
   const auto exact = make_cpu_backend(1, CpuKernels::exact);
   for (const Conv2dShape& s : winograd_shapes) {
     for (const auto& [dtype, limit] : {std::pair{DType::float32, 3e-5}, std::pair{DType::bfloat16, 8e-3}}) {
