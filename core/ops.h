@@ -151,6 +151,25 @@ struct ChannelMoments {
 // Of each image and channel over H, W: what instance_norm divides by. float32 where x is bfloat16. Not recorded.
 ChannelMoments channel_moments(const Tensor& x);
 
+// ---- inference: convolutions that normalise what they read and measure what they write (core/ops/conv2d_fused.cpp) ----
+// The map activation(x * scale + shift), for whoever reads x. scale and shift (N,C); undefined: x itself.
+struct ScaleShift {
+  Tensor scale;
+  Tensor shift;
+  Epilogue activation = {};  // none or leaky_relu
+
+  bool defined() const { return scale.defined(); }
+};
+// Whether the device has the following ops for images of x's type.
+bool has_conv2d_fused(const Tensor& x);
+// conv2d of before(x), which `border` (zero or reflect) continues into the padding. The result's moments are taken on
+// the way if asked for; they are those before the epilogue, so one of the two must be absent. Not recorded.
+Tensor conv2d_fused(const Tensor& x, const ScaleShift& before, const Tensor& weight, const Tensor& bias,
+                    Conv2dOptions options = {}, PadMode border = PadMode::zero, Epilogue epilogue = {},
+                    ChannelMoments* moments = nullptr);
+// x becomes map(x) + residual, which has x's shape or is undefined. Not recorded.
+void scale_shift_in_place(Tensor& x, const ScaleShift& map, const Tensor& residual = {});
+
 // ---- random (core/ops/dropout.cpp) ----
 // Zeroes each element with probability `rate` and divides the others by 1 - rate.
 // Draws from the context's generator.

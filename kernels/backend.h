@@ -81,6 +81,18 @@ struct EmaTensor {
 
 enum class ConvPass : std::uint8_t { forward, grad_input, grad_weight };
 
+// What a backend may fuse with a convolution: the normalisation before it and the statistics of the one behind it.
+struct ConvFusion {
+  // (N, C), both or none: the input is activation(x * scale + shift), the activation none or leaky_relu.
+  ConstArray scale = {};
+  ConstArray shift = {};
+  Epilogue activation = {};
+  PadMode border = PadMode::zero;  // how the shape's padding goes on from there: zero or reflect
+  // (N, K), both or none: mean and biased variance of y per image and channel.
+  Array mean = {};
+  Array variance = {};
+};
+
 // What changes from one replay of a captured graph to the next.
 struct ReplayInputs {
   std::uint64_t random_shift = 0;     // added to the offset of every random number that was captured
@@ -130,11 +142,33 @@ class Backend {
   virtual void conv2d_grad_input(ConstArray dy, ConstArray weight, ConstArray bias, Array dx,
                                  const Conv2dShape& shape) = 0;
   virtual void conv2d_grad_weight(ConstArray x, ConstArray dy, Array dw, const Conv2dShape& shape) = 0;
+  // y = conv(padded(activation(x * scale + shift)), weight) + bias and its statistics, where the backend has it: for
+  // inference. All arrays are float32.
+  virtual bool has_conv2d_fused(DType /*dtype*/) const { return false; }
+  virtual void conv2d_fused(ConstArray /*x*/, ConstArray /*weight*/, ConstArray /*bias*/, Array /*y*/,
+                            const Conv2dShape& /*shape*/, const ConvFusion& /*fusion*/) {
+    fail("device '", name(), "' has no fused convolution");
+  }
+  // Mean and biased variance of x (groups, channels), where there is conv2d_fused.
+  virtual void moments(ConstArray /*x*/, Array /*mean*/, Array /*variance*/, const NormShape& /*shape*/) {
+    fail("device '", name(), "' has no fused convolution");
+  }
+  // y = activation(x * scale + shift) + residual, where there is conv2d_fused; scale and shift (groups, channels),
+  // residual may be null. y may be x.
+  virtual void scale_shift(ConstArray /*x*/, ConstArray /*scale*/, ConstArray /*shift*/,
+                           ConstArray /*residual*/, Array /*y*/, const NormShape& /*shape*/,
+                           const Epilogue& /*epilogue*/) {
+    fail("device '", name(), "' has no fused convolution");
+  }
   // The name of the algorithm that a pass takes for this shape: "direct", "tiled", "implicit_gemm_bf16", ...
   virtual std::string conv2d_algorithm(ConvPass pass, DType dtype, const Conv2dShape& shape) const = 0;
   // The scratch memory that a pass needs beside its arrays, as far as it grows with the image.
   virtual std::int64_t conv2d_scratch_bytes(ConvPass /*pass*/, DType /*dtype*/,
                                             const Conv2dShape& /*shape*/) const {
+    return 0;
+  }
+  virtual std::int64_t conv2d_fused_scratch_bytes(const Conv2dShape& /*shape*/,
+                                                  const ConvFusion& /*fusion*/) const {
     return 0;
   }
 

@@ -35,20 +35,31 @@ class CountingBackend final : public DryRunBackend {
 
   void conv2d(ConstArray x, ConstArray /*weight*/, ConstArray /*bias*/, Array /*y*/, const Conv2dShape& shape,
               const Epilogue& /*epilogue*/) override {
-    use_scratch(ConvPass::forward, x.dtype, shape);
+    use_scratch(device_->conv2d_scratch_bytes(ConvPass::forward, x.dtype, shape));
   }
+  bool has_conv2d_fused(DType dtype) const override { return device_->has_conv2d_fused(dtype); }
+  void conv2d_fused(ConstArray, ConstArray, ConstArray, Array, const Conv2dShape& shape,
+                    const ConvFusion& fusion) override {
+    use_scratch(device_->conv2d_fused_scratch_bytes(shape, fusion));
+  }
+  void moments(ConstArray, Array, Array, const NormShape&) override {}
+  void scale_shift(ConstArray, ConstArray, ConstArray, ConstArray, Array, const NormShape&,
+                   const Epilogue&) override {}
   void conv2d_grad_input(ConstArray dy, ConstArray /*weight*/, ConstArray /*bias*/, Array /*dx*/,
                          const Conv2dShape& shape) override {
-    use_scratch(ConvPass::grad_input, dy.dtype, shape);
+    use_scratch(device_->conv2d_scratch_bytes(ConvPass::grad_input, dy.dtype, shape));
   }
   void conv2d_grad_weight(ConstArray x, ConstArray /*dy*/, Array /*dw*/, const Conv2dShape& shape) override {
-    use_scratch(ConvPass::grad_weight, x.dtype, shape);
+    use_scratch(device_->conv2d_scratch_bytes(ConvPass::grad_weight, x.dtype, shape));
   }
   std::string conv2d_algorithm(ConvPass pass, DType dtype, const Conv2dShape& shape) const override {
     return device_->conv2d_algorithm(pass, dtype, shape);
   }
   std::int64_t conv2d_scratch_bytes(ConvPass pass, DType dtype, const Conv2dShape& shape) const override {
     return device_->conv2d_scratch_bytes(pass, dtype, shape);
+  }
+  std::int64_t conv2d_fused_scratch_bytes(const Conv2dShape& shape, const ConvFusion& fusion) const override {
+    return device_->conv2d_fused_scratch_bytes(shape, fusion);
   }
 
   void fill(Array, std::int64_t, double) override {}
@@ -82,8 +93,8 @@ class CountingBackend final : public DryRunBackend {
 
  private:
   // A device keeps its largest scratch memory for the next call.
-  void use_scratch(ConvPass pass, DType dtype, const Conv2dShape& shape) {
-    scratch_ = std::max(scratch_, device_->conv2d_scratch_bytes(pass, dtype, shape));
+  void use_scratch(std::int64_t bytes) {
+    scratch_ = std::max(scratch_, bytes);
     note_peak();
   }
   void note_peak() { peak_ = std::max(peak_, held_ + scratch_); }

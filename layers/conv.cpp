@@ -107,6 +107,18 @@ Tensor Conv2d::convolve(const Tensor& x, const Padding2d& padding) const {
                 Conv2dOptions::same_stride(config_.stride, padding), config_.epilogue);
 }
 
+Tensor Conv2d::fused(const Tensor& x, const ScaleShift& before, std::int64_t reflect,
+                     ChannelMoments* moments) const {
+  Padding2d padding = padding_for(x.dim(1) + 2 * reflect, x.dim(2) + 2 * reflect);
+  check(reflect == 0 || padding == Padding2d{},
+        "Conv2d: got a layer with a padding of zeros and a mirrored input, expected one of the two");
+  if (reflect > 0) padding = Padding2d::all(reflect);
+  return conv2d_fused(x, before, cast(weight_, x.dtype()),
+                      bias_ != nullptr ? cast(*bias_, x.dtype()) : Tensor(),
+                      Conv2dOptions::same_stride(config_.stride, padding),
+                      reflect > 0 ? PadMode::reflect : PadMode::zero, config_.epilogue, moments);
+}
+
 std::string Conv2d::details() const {
   std::ostringstream out;
   out << config_.in_channels << "->" << config_.out_channels << ", " << config_.kernel_h << "x"

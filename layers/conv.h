@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/ops.h"
 #include "kernels/shapes.h"
 #include "layers/module.h"
 
@@ -45,6 +46,10 @@ class Conv2d final : public Module {
   Padding2d padding_for(std::int64_t height, std::int64_t width) const;
   // The layer with other zeros around: a part of an image has none where the image goes on.
   Tensor with_padding(const Tensor& x, const Padding2d& padding) { return observed(x, convolve(x, padding)); }
+  // For inference: the layer on before(x), mirrored `reflect` times at its border, with the moments of the result if asked
+  // for; see conv2d_fused. Either the layer has a padding or its input is mirrored. No observer is told.
+  Tensor fused(const Tensor& x, const ScaleShift& before, std::int64_t reflect,
+               ChannelMoments* moments) const;
 
  private:
   Tensor convolve(const Tensor& x, const Padding2d& padding) const;

@@ -27,16 +27,29 @@ void check_channels(const char* layer, const Tensor& x, std::int64_t channels) {
         ", build the layer for the input's channels");
 }
 
-// With s = gamma / sqrt(var + eps):  y = activation(x * s + (beta - mean * s)) + residual. gamma, beta and residual may
-// be undefined.
+// gamma / sqrt(var + eps) and beta - mean * that. gamma and beta may be undefined.
+ScaleShift factors(const Tensor& mean, const Tensor& var, const Tensor& gamma, const Tensor& beta,
+                   const NormOptions& options) {
+  ScaleShift map;
+  map.scale = reciprocal(sqrt(affine(var, 1.0, options.eps)));
+  map.activation = options.epilogue;
+  if (gamma.defined()) map.scale = mul(gamma, map.scale);
+  map.shift = neg(mul(mean, map.scale));
+  if (beta.defined()) map.shift = add(beta, map.shift);
+  return map;
+}
+
+ScaleShift for_images(const ScaleShift& map, std::int64_t images) {
+  const Shape shape{images, map.scale.dim(-1)};
+  return {expand_to(map.scale, shape), expand_to(map.shift, shape), map.activation};
+}
+
+// y = activation(x * scale + shift) + residual, which may be undefined.
 Tensor scale_and_shift(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& gamma,
                        const Tensor& beta, const NormOptions& options, const Tensor& residual) {
-  Tensor scale = reciprocal(sqrt(affine(var, 1.0, options.eps)));
-  if (gamma.defined()) scale = mul(gamma, scale);
-  Tensor shift = neg(mul(mean, scale));
-  if (beta.defined()) shift = add(beta, shift);
-  Tensor y = mul(cast(x, scale.dtype()), scale);  // step by step: what is done with is given back
-  y = add(y, shift);
+  const ScaleShift map = factors(mean, var, gamma, beta, options);
+  Tensor y = mul(cast(x, map.scale.dtype()), map.scale);  // step by step: what is done with is given back
+  y = add(y, map.shift);
   y = cast(y, x.dtype());
   if (options.epilogue.activation == Activation::leaky_relu) y = leaky_relu(y, options.epilogue.slope);
   return residual.defined() ? add(y, residual) : y;
@@ -85,6 +98,14 @@ Tensor InstanceNorm2d::normalise_with(const Tensor& x, const Tensor& mean, const
                                       const Tensor& residual) {
   return scale_and_shift(x, mean, variance, or_none(gamma_), or_none(beta_), {config_.eps, config_.epilogue},
                          residual);
+}
+
+ScaleShift InstanceNorm2d::as_scale_shift(const ChannelMoments& measured, std::int64_t images) const {
+  const NormOptions options{config_.eps, config_.epilogue};
+  if (measures_input()) {
+    return factors(measured.mean, measured.variance, or_none(gamma_), or_none(beta_), options);
+  }
+  return for_images(factors(*running_mean_, *running_var_, or_none(gamma_), or_none(beta_), options), images);
 }
 
 void InstanceNorm2d::update_running_stats(const Tensor& x) {
@@ -138,6 +159,12 @@ Tensor BatchNorm2d::normalise(const Tensor& x, const Tensor& residual) {
 Tensor BatchNorm2d::normalise_with(const Tensor& x, const Tensor& mean, const Tensor& variance,
                                    const Tensor& residual) {
   return scale_and_shift(x, mean, variance, gamma_, beta_, {config_.eps, config_.epilogue}, residual);
+}
+
+ScaleShift BatchNorm2d::as_scale_shift(const ChannelMoments& /*measured*/, std::int64_t images) const {
+  const NormOptions options{config_.eps, config_.epilogue};
+  check(!measures_input(), "BatchNorm2d: as_scale_shift is for eval mode, and this layer is training");
+  return for_images(factors(running_mean_, running_var_, gamma_, beta_, options), images);
 }
 
 std::string BatchNorm2d::details() const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/ops.h"
 #include "kernels/shapes.h"
 #include "layers/module.h"
 
@@ -21,6 +22,9 @@ class NormLayer : public Module {
 
   // Whether the layer, in its present mode, takes mean and variance of what it is given rather than of its buffers.
   virtual bool measures_input() const = 0;
+  // The layer as a factor and a summand per image and channel, (images, C): of the given statistics (images, C) where it
+  // measures its input, else of its buffers.
+  virtual ScaleShift as_scale_shift(const ChannelMoments& measured, std::int64_t images) const = 0;
   // The layer with given statistics, (C) or (N,1,1,C): x may be a part of the image that they were taken of. The
   // residual may be undefined.
   Tensor with_statistics(const Tensor& x, const Tensor& mean, const Tensor& variance,
@@ -60,6 +64,7 @@ class InstanceNorm2d final : public NormLayer {
   std::string details() const override;
   const InstanceNorm2dConfig& config() const { return config_; }
   bool measures_input() const override { return training() || !config_.use_running_stats_in_eval; }
+  ScaleShift as_scale_shift(const ChannelMoments& measured, std::int64_t images) const override;
 
  private:
   Tensor normalise(const Tensor& x, const Tensor& residual) override;
@@ -97,6 +102,7 @@ class BatchNorm2d final : public NormLayer {
   std::string details() const override;
   const BatchNorm2dConfig& config() const { return config_; }
   bool measures_input() const override { return training(); }
+  ScaleShift as_scale_shift(const ChannelMoments& measured, std::int64_t images) const override;
 
  private:
   Tensor normalise(const Tensor& x, const Tensor& residual) override;

@@ -3,6 +3,7 @@
 
 #include "core/ops.h"
 #include "kernels/check.h"
+#include "models/bands/fused.h"
 #include "models/residual_block.h"
 
 namespace dg {
@@ -71,6 +72,7 @@ KerasGenerator::KerasGenerator(Context& context, const KerasGeneratorConfig& con
 
 Tensor KerasGenerator::forward(const Tensor& image) {
   check_image_batch("KerasGenerator", image, kSizeMultiple, kMinimumSize);
+  if (!config_.dropout_at_test && may_fuse(*this, image)) return forward_fused(bands(), image);
   Tensor x = head_(reflect(to_compute_type(image)));  // (N, H,   W,   ngf)
   x = down1_(x);                                      // (N, H/2, W/2, 2 ngf)
   x = down2_(x);                                      // (N, H/4, W/4, 4 ngf)

@@ -1,6 +1,7 @@
 #include "models/quarter_generator.h"
 
 #include "core/ops.h"
+#include "models/bands/fused.h"
 
 namespace dg {
 
@@ -25,6 +26,7 @@ QuarterGenerator::QuarterGenerator(Context& context, const QuarterGeneratorConfi
 
 Tensor QuarterGenerator::forward(const Tensor& image) {
   check_image_batch("QuarterGenerator", image, kSizeMultiple, kMinimumSize);
+  if (!config_.dropout_at_test && may_fuse(*this, image)) return forward_fused(bands(), image);
   Tensor x = head_(to_compute_type(image));  // (N, H/4, W/4, ngf)
   x = (*blocks_)(x);
   return result(image, cast(tail_(x), image.dtype()));  // (N, H, W, 3)

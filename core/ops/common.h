@@ -30,6 +30,10 @@ inline void check_image(std::string_view op, const Tensor& x) {
   check(x.rank() == 4, op, ": expected (N, H, W, C), got ", x.shape());
 }
 
+// The shape of a convolution, or an Error that names what does not fit. bias may be undefined.
+Conv2dShape checked_conv_shape(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                               const Conv2dOptions& options);
+
 // A kernel's scalar loops: op over all elements, parameters a and b.
 inline Tensor apply(UnaryOp op, const Tensor& x, double a = 0.0, double b = 0.0) {
   Tensor y = empty_like(x);

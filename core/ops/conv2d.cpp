@@ -63,15 +63,21 @@ Tensor grad_input(std::string_view op, const Tensor& grad_output, const Tensor& 
 
 }  // namespace
 
+Conv2dShape checked_conv_shape(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                               const Conv2dOptions& options) {
+  check_image(op, x);
+  check_weight(op, weight);
+  check_operands(op, x, weight);
+  const Conv2dShape s = conv_shape(op, x.dim(0), {x.dim(1), x.dim(2)}, weight.shape(), options);
+  check(x.dim(3) == s.c, op, ": input ", x.shape(), " has C=", x.dim(3), ", weight ", weight.shape(),
+        " expects C=", s.c);
+  check_bias(op, x, bias, s.k);
+  return s;
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options,
               Epilogue epilogue) {
-  check_image("conv2d", x);
-  check_weight("conv2d", weight);
-  check_operands("conv2d", x, weight);
-  const Conv2dShape s = conv_shape("conv2d", x.dim(0), {x.dim(1), x.dim(2)}, weight.shape(), options);
-  check(x.dim(3) == s.c, "conv2d: input ", x.shape(), " has C=", x.dim(3), ", weight ", weight.shape(),
-        " expects C=", s.c);
-  check_bias("conv2d", x, bias, s.k);
+  const Conv2dShape s = checked_conv_shape("conv2d", x, weight, bias, options);
   Tensor y = Tensor::empty(x.context(), {s.n, s.p(), s.q(), s.k}, x.dtype());
   x.backend().conv2d(x.array(), weight.array(), bias.array(), y.mutable_array(), s, epilogue);
   const auto gradients = [x, weight, options, epilogue, k = s.k](const BackwardCall& call) {

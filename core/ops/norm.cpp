@@ -109,6 +109,13 @@ Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, N
 ChannelMoments channel_moments(const Tensor& x) {
   check_image("channel_moments", x);
   const NoGrad no_grad(x.context());
+  if (has_conv2d_fused(x)) {
+    const Shape channels{x.dim(0), x.dim(3)};
+    ChannelMoments moments{Tensor::empty(x.context(), channels), Tensor::empty(x.context(), channels)};
+    x.backend().moments(x.array(), moments.mean.mutable_array(), moments.variance.mutable_array(),
+                        {x.dim(0), x.dim(1) * x.dim(2), x.dim(3)});
+    return moments;
+  }
   const Shape rows{x.dim(0), x.dim(1) * x.dim(2), 1, x.dim(3)};
   const NormResult result = norm("channel_moments", {reshape(x, rows), {}, {}, {}, {}});
   return {result.mean, result.variance};

@@ -25,14 +25,10 @@ const T* optional(ConstArray array) {
   return array ? array.as<T>() : nullptr;
 }
 
-bool takes_winograd(const Machine& m, ConvPass pass, const Conv2dShape& s) {
-  return !m.exact && winograd_takes(pass, s);
-}
-
 void forward(Machine& m, const float* x, const float* weight, const float* bias, float* y,
              const Conv2dShape& s) {
-  takes_winograd(m, ConvPass::forward, s) ? conv2d_winograd(m, x, weight, bias, y, s)
-                                          : conv2d_direct(m, x, weight, bias, y, s);
+  takes_winograd(m, ConvPass::forward, s) ? conv2d_winograd(m, {.x = x}, weight, bias, y, nullptr, nullptr, s)
+                                          : conv2d_direct<float>(m, {.x = x}, weight, bias, y, s);
 }
 
 void grad_input(Machine& m, const float* dy, const float* weight, const float* bias, float* dx,
@@ -47,6 +43,10 @@ void grad_weight(Machine& m, const float* x, const float* dy, float* dw, const C
 }
 
 }  // namespace
+
+bool takes_winograd(const Machine& m, ConvPass pass, const Conv2dShape& s) {
+  return !m.exact && winograd_takes(pass, s);
+}
 
 std::string conv2d_algorithm(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& s) {
   return dtype != DType::float64 && takes_winograd(m, pass, s) ? "winograd" : "direct";
@@ -66,7 +66,8 @@ void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array 
     case DType::float32:
       return forward(m, x.as<float>(), weight.as<float>(), optional<float>(bias), y.as<float>(), s);
     case DType::float64:
-      return conv2d_direct(m, x.as<double>(), weight.as<double>(), optional<double>(bias), y.as<double>(), s);
+      return conv2d_direct<double>(m, {.x = x.as<double>()}, weight.as<double>(), optional<double>(bias),
+                                   y.as<double>(), s);
     case DType::bfloat16: {
       const Widened in(m, x, s.input_numel());
       const Widened filter(m, weight, s.weight_numel());

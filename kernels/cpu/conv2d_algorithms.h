@@ -1,14 +1,19 @@
 // The ways to compute a convolution; conv2d.cpp picks. Arrays as in kernels/backend.h, in the type of the arithmetic.
 #pragma once
 
+#include "kernels/cpu/conv_source.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/isa.h"
 
 namespace dg::cpu::DG_CPU_ISA {
 
+// conv2d.cpp: which of the two a float convolution takes.
+bool takes_winograd(const Machine& m, ConvPass pass, const Conv2dShape& shape);
+
 // ---- conv2d_direct.cpp: every shape, float and double ----
 template <typename T>
-void conv2d_direct(Machine& m, const T* x, const T* weight, const T* bias, T* y, const Conv2dShape& shape);
+void conv2d_direct(Machine& m, const ConvSource<T>& x, const T* weight, const T* bias, T* y,
+                   const Conv2dShape& shape);
 template <typename T>
 void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T* bias, T* dx,
                               const Conv2dShape& shape);
@@ -19,8 +24,9 @@ std::int64_t direct_scratch_numel(ConvPass pass, const Conv2dShape& shape);
 
 // ---- conv2d_winograd.cpp: 3x3, stride 1, at a quarter of the multiplications and some of the accuracy ----
 bool winograd_takes(ConvPass pass, const Conv2dShape& shape);
-void conv2d_winograd(Machine& m, const float* x, const float* weight, const float* bias, float* y,
-                     const Conv2dShape& shape);
+// mean and variance (N, K) of y per image and channel may be null. A normalised x with a border of zeros is refused.
+void conv2d_winograd(Machine& m, const ConvSource<float>& x, const float* weight, const float* bias, float* y,
+                     float* mean, float* variance, const Conv2dShape& shape);
 void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight, const float* bias,
                                 float* dx, const Conv2dShape& shape);
 // conv2d_grad_weight_winograd.cpp

@@ -70,10 +70,12 @@ std::int64_t padded_copy(ConvPass pass, const Conv2dShape& s) {
 }  // namespace
 
 template <typename T>
-void conv2d_direct(Machine& m, const T* x, const T* weight, const T* bias, T* y, const Conv2dShape& s) {
-  PaddedImage<T> in{x, s.h, s.w, s.c};
-  auto padded = s.padding == Padding2d{} ? m.workspace.borrow<T>(0)
-                                         : pad_zeros(m, x, s.n, s.h, s.w, s.c, s.padding, in);
+void conv2d_direct(Machine& m, const ConvSource<T>& source, const T* weight, const T* bias, T* y,
+                   const Conv2dShape& s) {
+  PaddedImage<T> in{source.x, s.h, s.w, s.c};
+  const bool as_it_lies = s.padding == Padding2d{} && source.scale == nullptr;
+  const auto padded =
+      as_it_lies ? m.workspace.borrow<T>(0) : padded_copy(m, source, s.n, s.h, s.w, s.c, s.padding, in);
   const ValidConv<T> conv{.in = in,
                           .images = s.n,
                           .stride_h = s.stride_h,
@@ -98,8 +100,8 @@ void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T*
                               const Conv2dShape& s) {
   const Padding2d margin = grad_input_margin(s);
   PaddedImage<T> in{dy, s.p(), s.q(), s.k};
-  auto padded =
-      margin == Padding2d{} ? m.workspace.borrow<T>(0) : pad_zeros(m, dy, s.n, s.p(), s.q(), s.k, margin, in);
+  const auto padded = margin == Padding2d{} ? m.workspace.borrow<T>(0)
+                                            : padded_copy<T>(m, {dy}, s.n, s.p(), s.q(), s.k, margin, in);
   for (std::int64_t phase_h = 0; phase_h < s.stride_h; ++phase_h) {
     const Phase fh = make_phase(phase_h, s.stride_h, s.padding.top, s.r, s.h);
     for (std::int64_t phase_w = 0; phase_w < s.stride_w; ++phase_w) {
@@ -136,7 +138,7 @@ template <typename T>
 void conv2d_grad_weight_direct(Machine& m, const T* x, const T* dy, T* dw, const Conv2dShape& s) {
   // The copy's slack makes full vector loads legal at the end of the last row.
   PaddedImage<T> in;
-  const auto padded = pad_zeros(m, x, s.n, s.h, s.w, s.c, s.padding, in);
+  const auto padded = padded_copy<T>(m, {x}, s.n, s.h, s.w, s.c, s.padding, in);
   grad_weight(m, in, dy, dw, s);
 }
 
@@ -145,11 +147,12 @@ std::int64_t direct_scratch_numel(ConvPass pass, const Conv2dShape& s) {
   return padded_copy(pass, s) + s.weight_numel();
 }
 
-template void conv2d_direct(Machine&, const float*, const float*, const float*, float*, const Conv2dShape&);
+template void conv2d_direct(Machine&, const ConvSource<float>&, const float*, const float*, float*,
+                            const Conv2dShape&);
 template void conv2d_grad_input_direct(Machine&, const float*, const float*, const float*, float*,
                                        const Conv2dShape&);
 template void conv2d_grad_weight_direct(Machine&, const float*, const float*, float*, const Conv2dShape&);
-template void conv2d_direct(Machine&, const double*, const double*, const double*, double*,
+template void conv2d_direct(Machine&, const ConvSource<double>&, const double*, const double*, double*,
                             const Conv2dShape&);
 template void conv2d_grad_input_direct(Machine&, const double*, const double*, const double*, double*,
                                        const Conv2dShape&);

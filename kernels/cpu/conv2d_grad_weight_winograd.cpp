@@ -134,7 +134,7 @@ void conv2d_grad_weight_winograd(Machine& m, const float* x, const float* dy, fl
     const std::int64_t tiles = std::min(layout.group, layout.tiles - first);
     parallel_for(m.threads, tiles, [&](std::int64_t t) {
       const TilePlace at = grid.place(first + t);
-      transform_tile(grid, x, at, zeros.data(), [&](int position, std::int64_t c) {
+      transform_tile<false>(grid, {.x = x}, at, zeros.data(), [&](int position, std::int64_t c) {
         const std::int64_t panel = position * layout.panels + c / kPanel;
         return v.data() + (panel * layout.group + t) * kPanel + c % kPanel;
       });

@@ -14,6 +14,7 @@
 
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/fma_tile.h"
+#include "kernels/cpu/moments.h"
 #include "kernels/cpu/winograd_tiles.h"
 
 namespace dg::cpu::DG_CPU_ISA {
@@ -36,6 +37,9 @@ struct Problem {
   std::int64_t tiles_across() const { return (q + kOut - 1) / kOut; }
   std::int64_t tiles() const { return n * tiles_down() * tiles_across(); }
   TileGrid grid() const { return {h, w, c, top, left, tiles_down(), tiles_across()}; }
+  std::int64_t rows_of(const TilePlace& at) const { return std::min<std::int64_t>(kOut, p - at.row); }
+  std::int64_t columns_of(const TilePlace& at) const { return std::min<std::int64_t>(kOut, q - at.column); }
+  std::int64_t pixels_of(const TilePlace& at) const { return rows_of(at) * columns_of(at); }
   std::int64_t panels() const { return (k + kPanel - 1) / kPanel; }
   std::int64_t filter_numel() const { return kPositions * panels() * c * kPanel; }
 };
@@ -66,11 +70,39 @@ void transform_weights(const Problem& s, const Load& load_tap, std::int64_t pane
   }
 }
 
+// Where the statistics of a task's outputs are gathered, tile by tile.
+struct TaskMoments {
+  float* mean = nullptr;  // (K), or null
+  float* m2 = nullptr;    // (K): squared deviations
+  float pixels = 0.0F;    // so far
+};
+
+// Joins the statistics of a register of channels with those of one more tile; outputs beyond rows and columns are not
+// part of the image.
+void add_moments(const TaskMoments& task, std::int64_t k, const Vec<float> (&y)[kOut][kOut],
+                 std::int64_t rows, std::int64_t columns) {
+  Vec<float> sum{};
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) sum += y[i][j];
+  }
+  const auto pixels = static_cast<float>(rows * columns);
+  const float all = task.pixels + pixels;
+  const Vec<float> mean = sum * (1.0F / pixels);
+  Vec<float> m2{};
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) m2 += (y[i][j] - mean) * (y[i][j] - mean);
+  }
+  const Vec<float> delta = mean - load(task.mean + k);
+  store(task.mean + k, load(task.mean + k) + delta * (pixels / all));
+  store(task.m2 + k, load(task.m2 + k) + m2 + delta * delta * (task.pixels * pixels / all));
+}
+
 // Channels first_k .. first_k + count of one tile's outputs, count a multiple of a register; bias may be null.
 void store_tile(const Problem& s, const float* m, std::int64_t stride, const TilePlace& at,
-                std::int64_t first_k, std::int64_t count, const float* bias, float* y) {
-  const std::int64_t rows = std::min<std::int64_t>(kOut, s.p - at.row);
-  const std::int64_t columns = std::min<std::int64_t>(kOut, s.q - at.column);
+                std::int64_t first_k, std::int64_t count, const float* bias, float* y,
+                const TaskMoments& moments) {
+  const std::int64_t rows = s.rows_of(at);
+  const std::int64_t columns = s.columns_of(at);
   float* target = y + ((at.image * s.p + at.row) * s.q + at.column) * s.k + first_k;
   for (std::int64_t k = 0; k < count; k += kLane) {
     Vec<float> lines[kTile][kOut];
@@ -81,12 +113,17 @@ void store_tile(const Problem& s, const float* m, std::int64_t stride, const Til
                        lines[i]);
     }
     const Vec<float> shift = bias != nullptr ? load(bias + first_k + k) : Vec<float>{};
-    for (std::int64_t j = 0; j < columns; ++j) {
+    Vec<float> outputs[kOut][kOut];
+    for (std::int64_t j = 0; j < kOut; ++j) {
       Vec<float> column[kOut];
       transform_output({lines[0][j], lines[1][j], lines[2][j], lines[3][j], lines[4][j], lines[5][j]},
                        column);
-      for (std::int64_t i = 0; i < rows; ++i) store(target + (i * s.q + j) * s.k + k, column[i] + shift);
+      for (std::int64_t i = 0; i < kOut; ++i) outputs[i][j] = column[i] + shift;
     }
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < columns; ++j) store(target + (i * s.q + j) * s.k + k, outputs[i][j]);
+    }
+    if (moments.mean != nullptr) add_moments(moments, first_k + k, outputs, rows, columns);
   }
 }
 
@@ -111,16 +148,20 @@ struct Scratch {
   std::int64_t v_stride, m_stride, numel;
 };
 
-void convolve_tiles(const Problem& s, const Scratch& sizes, const float* x, const float* u,
-                    const float* zeros, const float* bias, float* y, std::int64_t first, std::int64_t count,
-                    float* scratch) {
+void convolve_tiles(const Problem& s, const Scratch& sizes, const ConvSource<float>& x, const float* u,
+                    const float* zeros, const float* bias, float* y, TaskMoments moments, std::int64_t first,
+                    std::int64_t count, float* scratch) {
   const TileGrid grid = s.grid();
   float* v = scratch;
   float* m = scratch + kPositions * sizes.v_stride;
   for (std::int64_t t = 0; t < count; ++t) {
-    transform_tile(grid, x, grid.place(first + t), zeros,
-                   [&](int position, std::int64_t c) { return v + position * sizes.v_stride + t * s.c + c; });
+    const auto target = [&](int position, std::int64_t c) {
+      return v + position * sizes.v_stride + t * s.c + c;
+    };
+    x.scale == nullptr ? transform_tile<false>(grid, x, grid.place(first + t), zeros, target)
+                       : transform_tile<true>(grid, x, grid.place(first + t), zeros, target);
   }
+  if (moments.mean != nullptr) std::fill_n(moments.mean, 2 * s.k, 0.0F);
   for (std::int64_t k = 0; k < s.k; k += kChunk) {
     const std::int64_t chunk = std::min(kChunk, s.k - k);
     for (std::int64_t position = 0; position < kPositions; ++position) {
@@ -130,32 +171,69 @@ void convolve_tiles(const Problem& s, const Scratch& sizes, const float* x, cons
                  m + position * sizes.m_stride + panel, count, s.c, kChunk);
       }
     }
+    moments.pixels = 0.0F;
     for (std::int64_t t = 0; t < count; ++t) {
-      store_tile(s, m + t * kChunk, sizes.m_stride, grid.place(first + t), k, chunk, bias, y);
+      const TilePlace at = grid.place(first + t);
+      store_tile(s, m + t * kChunk, sizes.m_stride, at, k, chunk, bias, y, moments);
+      moments.pixels += static_cast<float>(s.pixels_of(at));
     }
   }
 }
 
+// Tiles in tasks of kTiles. Where statistics are wanted, a task stays within one image.
+struct Tasks {
+  std::int64_t groups, tiles;  // of a group
+
+  Tasks(const Problem& s, bool by_image) : groups(by_image ? s.n : 1), tiles(s.tiles() / groups) {}
+  std::int64_t per_group() const { return (tiles + kTiles - 1) / kTiles; }
+  std::int64_t count() const { return groups * per_group(); }
+  std::int64_t first(std::int64_t task) const {
+    return task / per_group() * tiles + task % per_group() * kTiles;
+  }
+  std::int64_t size(std::int64_t task) const { return std::min(kTiles, tiles - task % per_group() * kTiles); }
+};
+
+// Output pixels of a task. Those of the first image hold for all.
+std::int64_t pixels_of(const Problem& s, const Tasks& tasks, std::int64_t task) {
+  std::int64_t pixels = 0;
+  for (std::int64_t t = 0; t < tasks.size(task); ++t) {
+    pixels += s.pixels_of(s.grid().place(tasks.first(task) + t));
+  }
+  return pixels;
+}
+
 template <typename Load>
-void convolve(Machine& m, const Problem& s, const float* x, const Load& load_weights, const float* bias,
-              float* y) {
+void convolve(Machine& m, const Problem& s, const ConvSource<float>& x, const Load& load_weights,
+              const float* bias, float* y, float* mean = nullptr, float* variance = nullptr) {
   const auto u = m.workspace.borrow<float>(s.filter_numel());
   m.threads.run(s.panels(), [&](std::int64_t panel) { transform_weights(s, load_weights, panel, u.data()); });
   const auto zeros = m.workspace.borrow<float>(s.c);
   std::fill_n(zeros.data(), s.c, 0.0F);
 
   const Scratch sizes(s);
-  const std::int64_t tasks = (s.tiles() + kTiles - 1) / kTiles;
-  const std::int64_t workers = std::min<std::int64_t>(m.threads.size(), tasks);
+  const Tasks tasks(s, mean != nullptr);
+  const MomentParts parts{tasks.groups, tasks.per_group(), s.k};
+  const auto partial = m.workspace.borrow<float>(mean != nullptr ? parts.numel() : 0);
+  const std::int64_t workers = std::min<std::int64_t>(m.threads.size(), tasks.count());
   const auto scratch = m.workspace.borrow<float>(workers * sizes.numel);
   std::atomic<std::int64_t> next{0};
   m.threads.run(workers, [&](std::int64_t worker) {
-    for (std::int64_t task = next++; task < tasks; task = next++) {
-      const std::int64_t first = task * kTiles;
-      convolve_tiles(s, sizes, x, u.data(), zeros.data(), bias, y, first, std::min(kTiles, s.tiles() - first),
-                     scratch.data() + worker * sizes.numel);
+    for (std::int64_t task = next++; task < tasks.count(); task = next++) {
+      TaskMoments moments;
+      if (mean != nullptr) {
+        moments.mean = partial.data() + parts.offset(0, task);
+        moments.m2 = moments.mean + s.k;
+      }
+      convolve_tiles(s, sizes, x, u.data(), zeros.data(), bias, y, moments, tasks.first(task),
+                     tasks.size(task), scratch.data() + worker * sizes.numel);
     }
   });
+  if (mean == nullptr) return;
+  std::vector<std::int64_t> pixels;
+  for (std::int64_t task = 0; task < tasks.per_group(); ++task) pixels.push_back(pixels_of(s, tasks, task));
+  join_moments(
+      m, partial.data(), parts, [&](std::int64_t task) { return pixels[static_cast<std::size_t>(task)]; },
+      mean, variance);
 }
 
 Problem forward_problem(const Conv2dShape& s) {
@@ -186,21 +264,23 @@ std::int64_t winograd_scratch_numel(const Machine& m, ConvPass pass, const Conv2
   return s.filter_numel() + m.threads.size() * Scratch(s).numel;
 }
 
-void conv2d_winograd(Machine& m, const float* x, const float* weight, const float* bias, float* y,
-                     const Conv2dShape& s) {
+void conv2d_winograd(Machine& m, const ConvSource<float>& x, const float* weight, const float* bias, float* y,
+                     float* mean, float* variance, const Conv2dShape& s) {
+  check(x.scale == nullptr || x.border != PadMode::zero || s.padding == Padding2d{},
+        "conv2d: Winograd's tiles cannot normalise an image with a border of zeros");
   convolve(
       m, forward_problem(s), x,
       [&](std::int64_t k, int r, int t, std::int64_t c, Vec<float>(&g)[kLane]) {
         for (int i = 0; i < kLane; ++i) g[i] = load(weight + (((k + i) * kTaps + r) * kTaps + t) * s.c + c);
         transpose<float>(g);
       },
-      bias, y);
+      bias, y, mean, variance);
 }
 
 void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight, const float* bias,
                                 float* dx, const Conv2dShape& s) {
   convolve(
-      m, grad_input_problem(s), dy,
+      m, grad_input_problem(s), {.x = dy},
       [&](std::int64_t c, int r, int t, std::int64_t k, Vec<float>(&g)[kLane]) {
         const std::int64_t tap = (kTaps - 1 - r) * kTaps + kTaps - 1 - t;
         for (int i = 0; i < kLane; ++i) g[i] = load(weight + ((k + i) * kTaps * kTaps + tap) * s.c + c);

@@ -60,6 +60,23 @@ class CpuBackend final : public Backend {
     const UnaryOp op = epilogue.activation == Activation::tanh ? UnaryOp::tanh : UnaryOp::leaky_relu;
     isa::unary(machine_, op, y, y, shape.output_numel(), epilogue.slope, 0.0);
   }
+  bool has_conv2d_fused(DType dtype) const override { return dtype == DType::float32 && !plain_; }
+  void conv2d_fused(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape,
+                    const ConvFusion& fusion) override {
+    isa::conv2d_fused(machine_, x.as<float>(), weight.as<float>(), bias ? bias.as<float>() : nullptr,
+                      y.as<float>(), shape, fusion);
+  }
+  std::int64_t conv2d_fused_scratch_bytes(const Conv2dShape& shape, const ConvFusion& fusion) const override {
+    return isa::conv2d_fused_scratch_bytes(machine_, shape, fusion);
+  }
+  void moments(ConstArray x, Array mean, Array variance, const NormShape& shape) override {
+    isa::moments(machine_, x.as<float>(), mean.as<float>(), variance.as<float>(), shape);
+  }
+  void scale_shift(ConstArray x, ConstArray scale, ConstArray shift, ConstArray residual, Array y,
+                   const NormShape& shape, const Epilogue& epilogue) override {
+    isa::scale_shift(machine_, x.as<float>(), scale.as<float>(), shift.as<float>(),
+                     residual ? residual.as<float>() : nullptr, y.as<float>(), shape, epilogue);
+  }
   std::string conv2d_algorithm(ConvPass pass, DType dtype, const Conv2dShape& shape) const override {
     return plain_ ? "reference" : isa::conv2d_algorithm(machine_, pass, dtype, shape);
   }

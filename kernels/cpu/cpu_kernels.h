@@ -29,6 +29,11 @@ std::string conv2d_algorithm(const Machine& m, ConvPass pass, DType dtype, const
 // What these borrow from the workspace at one time.
 std::int64_t conv2d_scratch_bytes(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& shape);
 
+// conv2d_fused.cpp
+void conv2d_fused(Machine& m, const float* x, const float* weight, const float* bias, float* y,
+                  const Conv2dShape& shape, const ConvFusion& fusion);
+std::int64_t conv2d_fused_scratch_bytes(const Machine& m, const Conv2dShape& shape, const ConvFusion& fusion);
+
 // resample.cpp
 void pad2d(Machine& m, ConstArray x, Array y, const Pad2dShape& shape);
 void pad2d_grad(Machine& m, ConstArray dy, Array dx, const Pad2dShape& shape);
@@ -43,6 +48,10 @@ void max_pool2d_gather(Machine& m, ConstArray x, const std::int32_t* indices, Ar
 // norm.cpp
 void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, ConstArray residual, Array y,
           Array mean, Array variance, double eps, const NormShape& shape, const Epilogue& epilogue);
+// Mean and biased variance per group and channel.
+void moments(Machine& m, const float* x, float* mean, float* variance, const NormShape& shape);
+void scale_shift(Machine& m, const float* x, const float* scale, const float* shift, const float* residual,
+                 float* y, const NormShape& shape, const Epilogue& epilogue);
 void norm_grad(Machine& m, ConstArray dy, ConstArray x, ConstArray mean, ConstArray variance,
                ConstArray gamma, ConstArray beta, Array dx, Array dgamma, Array dbeta, double eps,
                const NormShape& shape, const Epilogue& epilogue);

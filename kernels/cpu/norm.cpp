@@ -1,16 +1,17 @@
 // Statistics and normalisation per group and channel over x (groups, pixels, channels), with an activation and a residual
-// in the same pass. Per block of pixels that fits the first-level cache: mean and squared deviations in two passes; blocks
-// are joined in order by
-//   m2 = m2_a + m2_b + delta^2 * n_a * n_b / n,  mean = mean_a + delta * n_b / n
-// (Chan, Golub, LeVeque 1979), so x is read from memory once for its statistics. Bytes: three tensors for norm (two
+// in the same pass. Per block of pixels that fits the first-level cache: mean and squared deviations in two passes; the
+// blocks are joined (moments.h), so x is read from memory once for its statistics. Bytes: three tensors for norm (two
 // reads, one write), five for norm_grad. norm_reference.cpp specifies the result.
 //
 // The loops over pixels are functions of restricted pointers: what they read per channel must not seem to change with
 // every value that they store, or they stay scalar.
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/moments.h"
 
 namespace dg::cpu::DG_CPU_ISA {
 namespace {
+
+// ---- statistics ----
 
 // Pixels per block: depends on the shape alone, so sums do not depend on the number of threads.
 std::int64_t block_pixels(std::int64_t channels) { return std::max<std::int64_t>(8, 4096 / channels); }
@@ -36,49 +37,17 @@ void for_each_block(Machine& m, const NormShape& s, const Body& body) {
   });
 }
 
-// ---- statistics ----
-
-// mean and sum of squared deviations of one block, per channel.
-template <typename T, typename C>
-void block_statistics(const T* __restrict x, std::int64_t pixels, std::int64_t channels, C* __restrict mean,
-                      C* __restrict m2) {
-  std::fill(mean, mean + channels, C(0));
-  std::fill(m2, m2 + channels, C(0));
-  for (std::int64_t i = 0; i < pixels; ++i) {
-    for (std::int64_t c = 0; c < channels; ++c) mean[c] += static_cast<C>(x[i * channels + c]);
-  }
-  for (std::int64_t c = 0; c < channels; ++c) mean[c] /= static_cast<C>(pixels);
-  for (std::int64_t i = 0; i < pixels; ++i) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const C d = static_cast<C>(x[i * channels + c]) - mean[c];
-      m2[c] += d * d;
-    }
-  }
-}
-
 template <typename T, typename C>
 void statistics(Machine& m, const T* x, C* mean, C* variance, const NormShape& s) {
   const Blocks blocks(s);
-  const auto partial = m.workspace.borrow<C>(s.groups * blocks.count * 2 * s.channels);
+  const MomentParts parts{s.groups, blocks.count, s.channels};
+  const auto partial = m.workspace.borrow<C>(parts.numel());
   for_each_block(m, s, [&](std::int64_t group, std::int64_t block, std::int64_t first, std::int64_t pixels) {
-    C* out = partial.data() + (group * blocks.count + block) * 2 * s.channels;
+    C* out = partial.data() + parts.offset(group, block);
     block_statistics(x + first, pixels, s.channels, out, out + s.channels);
   });
-  parallel_for(m.threads, s.groups * s.channels, s.groups * blocks.count * s.channels, [&](std::int64_t i) {
-    const C* first = partial.data() + i / s.channels * blocks.count * 2 * s.channels + i % s.channels;
-    double n = 0.0;
-    double average = 0.0;
-    double m2 = 0.0;
-    for (std::int64_t block = 0; block < blocks.count; ++block) {
-      const auto n_b = static_cast<double>(blocks.size(block, s));
-      const double delta = static_cast<double>(first[block * 2 * s.channels]) - average;
-      m2 += static_cast<double>(first[(block * 2 + 1) * s.channels]) + delta * delta * n * n_b / (n + n_b);
-      n += n_b;
-      average += delta * n_b / n;
-    }
-    mean[i] = static_cast<C>(average);
-    variance[i] = static_cast<C>(m2 / n);
-  });
+  join_moments(
+      m, partial.data(), parts, [&](std::int64_t block) { return blocks.size(block, s); }, mean, variance);
 }
 
 // What leaky_relu multiplies negative values by; 1 where there is no activation.
@@ -115,18 +84,20 @@ struct Affine {
 
 // ---- y = leaky(x * scale + shift) + residual ----
 
+// y may be x, so neither is restricted; ivdep says that no iteration depends on another.
 template <typename T, typename C>
-void normalise_block(const T* __restrict x, const C* __restrict scale, const C* __restrict shift, C slope,
-                     const T* __restrict residual, T* __restrict y, std::int64_t pixels,
-                     std::int64_t channels) {
+void normalise_block(const T* x, const C* __restrict scale, const C* __restrict shift, C slope,
+                     const T* __restrict residual, T* y, std::int64_t pixels, std::int64_t channels) {
   const auto normalised = [=](std::int64_t i, std::int64_t c) {
     const C v = static_cast<C>(x[i]) * scale[c] + shift[c];
     return v < C(0) ? slope * v : v;
   };
   for (std::int64_t first = 0; first < pixels * channels; first += channels) {
     if (residual == nullptr) {
+#pragma GCC ivdep
       for (std::int64_t c = 0; c < channels; ++c) y[first + c] = T(normalised(first + c, c));
     } else {
+#pragma GCC ivdep
       for (std::int64_t c = 0; c < channels; ++c) {
         y[first + c] = T(normalised(first + c, c) + static_cast<C>(residual[first + c]));
       }
@@ -244,6 +215,20 @@ void norm(Machine& m, ConstArray x, ConstArray gamma, ConstArray beta, ConstArra
     using C = Compute<T>;
     norm_typed<T>(m, x.as<T>(), optional<C>(gamma), optional<C>(beta), optional<T>(residual), y.as<T>(),
                   mean.as<C>(), variance.as<C>(), eps, shape, epilogue);
+  });
+}
+
+void moments(Machine& m, const float* x, float* mean, float* variance, const NormShape& shape) {
+  statistics(m, x, mean, variance, shape);
+}
+
+void scale_shift(Machine& m, const float* x, const float* scale, const float* shift, const float* residual,
+                 float* y, const NormShape& s, const Epilogue& epilogue) {
+  const auto slope = static_cast<float>(negative_slope(epilogue));
+  for_each_block(m, s, [&](std::int64_t group, std::int64_t, std::int64_t first, std::int64_t pixels) {
+    const std::int64_t channels = group * s.channels;
+    normalise_block(x + first, scale + channels, shift + channels, slope,
+                    residual == nullptr ? nullptr : residual + first, y + first, pixels, s.channels);
   });
 }
 

@@ -1,6 +1,7 @@
 // The image under a map of 4x4 tiles: where each tile lies, and its 6x6 pixels transformed.
 #pragma once
 
+#include "kernels/cpu/conv_source.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/vector.h"
 #include "kernels/cpu/winograd.h"
@@ -11,7 +12,8 @@ struct TilePlace {
   std::int64_t image, row, column;  // of the tile's first output
 };
 
-// Images (n, image_h, image_w, channels) with `top` and `left` zeros before them, and down x across tiles on each.
+// Images (n, image_h, image_w, channels) with `top` and `left` rows and columns of border before them, and down x across
+// tiles on each.
 struct TileGrid {
   std::int64_t image_h, image_w, channels, top, left, down, across;
 
@@ -21,26 +23,32 @@ struct TileGrid {
 };
 
 // B^T d B of one tile, a register of channels at a time: position p of channels c.. goes to target(p, c). `zeros`: as
-// many as there are channels, read where the tile leaves the image.
-template <typename Target>
-inline void transform_tile(const TileGrid& grid, const float* x, const TilePlace& at, const float* zeros,
-                           const Target& target) {
+// many as there are channels, read where the tile leaves an image with a border of zeros. kNormalised: whether the
+// source has a scale.
+template <bool kNormalised, typename Target>
+inline void transform_tile(const TileGrid& grid, const ConvSource<float>& in, const TilePlace& at,
+                           const float* zeros, const Target& target) {
   using namespace winograd;
   const float* source[kTile][kTile];
   for (std::int64_t i = 0; i < kTile; ++i) {
-    const std::int64_t row = at.row - grid.top + i;
+    const std::int64_t row = shown(at.row - grid.top + i, grid.image_h, in.border);
     for (std::int64_t j = 0; j < kTile; ++j) {
-      const std::int64_t column = at.column - grid.left + j;
-      const bool inside = row >= 0 && row < grid.image_h && column >= 0 && column < grid.image_w;
-      source[i][j] =
-          inside ? x + ((at.image * grid.image_h + row) * grid.image_w + column) * grid.channels : zeros;
+      const std::int64_t column = shown(at.column - grid.left + j, grid.image_w, in.border);
+      source[i][j] = row >= 0 && column >= 0
+                         ? in.x + ((at.image * grid.image_h + row) * grid.image_w + column) * grid.channels
+                         : zeros;
     }
   }
   for (std::int64_t c = 0; c < grid.channels; c += kLanes<float>) {
+    const auto pixel = [&](int i, int j) {
+      const Vec<float> value = load(source[i][j] + c);
+      if constexpr (!kNormalised) return value;
+      const std::int64_t channel = at.image * grid.channels + c;
+      return leaky(value * load(in.scale + channel) + load(in.shift + channel), in.slope);
+    };
     Vec<float> rows[kTile][kTile];
     for (int i = 0; i < kTile; ++i) {
-      transform_input({load(source[i][0] + c), load(source[i][1] + c), load(source[i][2] + c),
-                       load(source[i][3] + c), load(source[i][4] + c), load(source[i][5] + c)},
+      transform_input({pixel(i, 0), pixel(i, 1), pixel(i, 2), pixel(i, 3), pixel(i, 4), pixel(i, 5)},
                       rows[i]);
     }
     for (int j = 0; j < kTile; ++j) {

@@ -124,4 +124,23 @@ Tensor BandStage::convolve(const Tensor& x, const Rows& rows, const Rows& output
   return conv.with_margin(y, margin);
 }
 
+// Whether the convolution applies the map before it as it reads.
+bool BandStage::reads_normalised(const MapSize& input) const {
+  const auto* conv = std::get_if<Conv2d*>(&conv_);
+  if (conv == nullptr || border_.upsample != 1) return false;
+  const MapSize in = padded(input);
+  return border_.reflect == 0 || (*conv)->padding_for(in.height, in.width) == Padding2d{};
+}
+
+Tensor BandStage::convolve_whole(Tensor& x, const ScaleShift& before, ChannelMoments* moments) const {
+  const MapSize input{x.dim(1), x.dim(2), x.dim(3)};
+  if (reads_normalised(input)) {
+    return std::get<Conv2d*>(conv_)->fused(x, before, border_.reflect, moments);
+  }
+  if (before.defined()) scale_shift_in_place(x, before);
+  Tensor y = convolve(x, {0, input.height}, {0, output_size(input).height}, input);
+  if (moments != nullptr) *moments = channel_moments(y);
+  return y;
+}
+
 }  // namespace dg

@@ -49,11 +49,16 @@ class BandStage {
   // is (N, output.count(), W', C').
   Tensor convolve(const Tensor& x, const Rows& rows, const Rows& output, const MapSize& input) const;
 
+  // The same of whole maps, x (N,H,W,C), for inference. With `before` the input is before(x), which x may become; `moments`
+  // are those of the result, if asked for.
+  Tensor convolve_whole(Tensor& x, const ScaleShift& before, ChannelMoments* moments) const;
+
   NormLayer* norm() const { return norm_; }
 
  private:
   MapSize padded(const MapSize& input) const;  // what the convolution sees of a whole map
   Rows convolved_rows(const Rows& output, const MapSize& input) const;  // in that
+  bool reads_normalised(const MapSize& input) const;
   Tensor reflected(const Tensor& x, const Rows& rows, const Rows& wanted, const MapSize& input) const;
 
   std::variant<Conv2d*, ConvTranspose2d*> conv_;

@@ -6,6 +6,7 @@
 #include "core/ops.h"
 #include "layers/init.h"
 #include "models/bands/forward.h"
+#include "models/bands/fused.h"
 #include "models/presets.h"
 
 using namespace dg;
@@ -134,4 +135,22 @@ TEST_CASE("bands: dropout at test is refused") {
   options.dropout_at_test = true;
   const std::unique_ptr<Module> generator = make_generator(context, options);
   CHECK_THROWS_WITH(dynamic_cast<Banded&>(*generator).bands(), Catch::Contains("dropout is on at test"));
+}
+
+TEST_CASE("bands: the fused forward equals the layers one by one") {
+  for (const char* name : {"deblurgan", "quarter", "keras"}) {
+    Context context({.threads = 2, .seed = 5});
+    const Preset preset = find_preset(name);
+    const auto generator = make_generator(context, preset.generator);
+    const std::int64_t side = std::max<std::int64_t>(preset.minimum_size, 3 * preset.size_multiple);
+    const Tensor image = random_image(context, {2, side, side + 2 * preset.size_multiple, 3});
+    generator->eval();
+    const Tensor recorded = (*generator)(image);
+    const NoGrad no_grad(context);
+    REQUIRE(may_fuse(*generator, image));
+    INFO(name);
+    CHECK(largest_difference((*generator)(image), recorded) < 2e-4);
+    generator->train();
+    CHECK_FALSE(may_fuse(*generator, image));
+  }
 }

@@ -1,0 +1,68 @@
+// A convolution that normalises its input as it reads it and measures its result as it writes it: the map between two
+// convolutions is written once and read once. For inference, where nobody asks for the normalised map.
+#include "kernels/cpu/conv2d_algorithms.h"
+#include "kernels/cpu/padded_image.h"
+
+namespace dg::cpu::DG_CPU_ISA {
+namespace {
+
+ConvSource<float> source_of(const float* x, const ConvFusion& f) {
+  const bool active = f.activation.activation == Activation::leaky_relu;
+  check(active || f.activation.activation == Activation::none,
+        "conv2d_fused: expected no activation or leaky_relu before the convolution, got tanh");
+  check(f.border != PadMode::replicate,
+        "conv2d_fused: expected a border of zeros or reflection, got replicate");
+  const bool normalised = static_cast<bool>(f.scale);
+  return {.x = x,
+          .scale = normalised ? f.scale.as<float>() : nullptr,
+          .shift = normalised ? f.shift.as<float>() : nullptr,
+          .slope = active ? static_cast<float>(f.activation.slope) : 1.0F,
+          .border = f.border};
+}
+
+Conv2dShape without_padding(Conv2dShape s) {
+  s.h += s.padding.top + s.padding.bottom;
+  s.w += s.padding.left + s.padding.right;
+  s.padding = {};
+  return s;
+}
+
+// Winograd's tiles mirror and normalise their pixels themselves, but a zero must not be normalised.
+bool copied_first(const Conv2dShape& s, const ConvFusion& f) {
+  return f.scale && f.border == PadMode::zero && s.padding != Padding2d{};
+}
+
+}  // namespace
+
+void conv2d_fused(Machine& m, const float* x, const float* weight, const float* bias, float* y,
+                  const Conv2dShape& s, const ConvFusion& f) {
+  const ConvSource<float> source = source_of(x, f);
+  float* const mean = f.mean ? f.mean.as<float>() : nullptr;
+  float* const variance = f.mean ? f.variance.as<float>() : nullptr;
+  if (!takes_winograd(m, ConvPass::forward, s)) {
+    conv2d_direct(m, source, weight, bias, y, s);
+    if (mean != nullptr) moments(m, y, mean, variance, {s.n, s.p() * s.q(), s.k});
+  } else if (copied_first(s, f)) {
+    PaddedImage<float> padded;
+    const auto copy = padded_copy(m, source, s.n, s.h, s.w, s.c, s.padding, padded);
+    conv2d_winograd(m, {.x = padded.data}, weight, bias, y, mean, variance, without_padding(s));
+  } else {
+    conv2d_winograd(m, source, weight, bias, y, mean, variance, s);
+  }
+}
+
+std::int64_t conv2d_fused_scratch_bytes(const Machine& m, const Conv2dShape& s, const ConvFusion& f) {
+  std::int64_t numel = without_padding(s).input_numel();
+  if (takes_winograd(m, ConvPass::forward, s)) {
+    if (!copied_first(s, f)) numel = 0;
+    numel += winograd_scratch_numel(m, ConvPass::forward, s);
+  } else {
+    if (s.padding == Padding2d{} && !f.scale) numel = 0;
+    numel += s.weight_numel();
+  }
+  return numel * size_of(DType::float32);
+}
+
+}  // namespace dg::cpu::DG_CPU_ISA
+
+#include "kernels/cpu/isa_end.h"
