@@ -68,7 +68,7 @@ PlannedConv plan(const Backend& backend, DType dtype, const SeenConv& seen, cons
 
 std::vector<PlannedConv> plan_convolutions(const PlanOptions& o) {
   const TrainOptions training = train_options_for(find_preset(o.preset));
-  Context asked({.device = o.device, .precision = o.precision});
+  Context asked({.device = o.device, .precision = o.precision, .exact = o.exact});
   // The emulated GPU is asked for algorithms only: running the networks on it takes hours.
   Context context({.device = o.device == "cuda-emulated" ? "cpu" : o.device});
   const Backend& backend = asked.backend();

@@ -14,6 +14,7 @@ struct PlanOptions {
   std::int64_t batch = 1;
   std::string device = "cpu";
   Precision precision = Precision::float32;
+  bool exact = false;
 };
 
 struct PlannedConv {

@@ -131,6 +131,9 @@ void add_machine(CLI::App& app, DeblurArguments& a) {
       ->type_name("NAME")
       ->check(CLI::IsMember({"float32", "tf32", "bf16"}))
       ->group(group);
+  app.add_flag("--exact", a.exact,
+               "compute as exactly as float32 allows: on the CPU without Winograd, and slower")
+      ->group(group);
   app.add_option_function<std::string>(
          "--conv-backend", [&a](const std::string& name) { a.conv_backend = parse_conv_backend(name); },
          "Convolutions of a GPU: own, or cudnn (NVIDIA's library, where the machine has it)")

@@ -26,6 +26,7 @@ struct DeblurArguments {
   std::string device = "cpu";
   Precision precision = Precision::float32;
   ConvBackend conv_backend = ConvBackend::own;
+  bool exact = false;
   int threads = 0;
 
   RestorerOptions restorer;  // without the preset's numbers

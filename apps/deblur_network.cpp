@@ -38,7 +38,8 @@ DeblurNetwork::DeblurNetwork(const DeblurArguments& a, bool one_picture)
     : context({.device = a.device,
                .precision = a.precision,
                .conv_backend = a.conv_backend,
-               .threads = a.threads}),
+               .threads = a.threads,
+               .exact = a.exact}),
       generator(load_generator(context, a.weights, a.load)),
       restorer(*generator.network, options_of(a, generator, one_picture)) {
   check(!a.load.dropout_at_test || generator.options.dropout > 0.0, a.weights.string(),

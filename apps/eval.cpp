@@ -26,7 +26,7 @@ struct Network {
   Restorer restorer;
 
   explicit Network(const EvalArguments& a)
-      : context({.device = a.device, .precision = a.precision, .threads = a.threads}),
+      : context({.device = a.device, .precision = a.precision, .threads = a.threads, .exact = a.exact}),
         generator(load_generator(context, a.weights, a.load)),
         restorer(*generator.network, options_of(generator)) {
     check(!a.load.dropout_at_test || generator.options.dropout > 0.0, a.weights.string(),

@@ -148,6 +148,9 @@ void add_machine_options(CLI::App& app, EvalArguments& a, Words& words) {
       ->check(CLI::IsMember({"float32", "tf32", "bf16"}))
       ->capture_default_str()
       ->group(group);
+  app.add_flag("--exact", a.exact,
+               "compute as exactly as float32 allows: on the CPU without Winograd, and slower")
+      ->group(group);
   app.add_option("--threads", a.threads, "CPU threads; 0: as many as there are")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str()

@@ -25,6 +25,7 @@ struct EvalArguments {
   EvaluationOptions evaluation;
   std::string device = "cpu";
   Precision precision = Precision::float32;
+  bool exact = false;
   int threads = 0;
   bool json = false;
   bool quiet = false;

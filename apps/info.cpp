@@ -282,6 +282,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
       ->type_name("NAME:{float32,tf32,bf16}")
       ->needs(plan)
       ->capture_default_str();
+  app.add_flag("--exact", arguments.plan.exact,
+               "compute as exactly as float32 allows: on the CPU without Winograd, and slower")
+      ->needs(plan);
   if (const auto code = parse_command_line(app, kProgram, argc, argv)) return code;
   const PixelSize size = parse_pixel_size("--size", arguments.size, true);
   arguments.plan.height = size.height;

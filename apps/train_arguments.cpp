@@ -266,6 +266,9 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   add_word(app, "--conv-backend", o.conv_backend, parse_conv_backend, "own,cudnn",
            "convolutions of a GPU; cudnn: NVIDIA's library, where the machine has it")
       ->group("Machine");
+  app.add_flag("--exact", o.exact,
+               "compute as exactly as float32 allows: on the CPU without Winograd, and slower")
+      ->group("Machine");
   app.add_flag("--cuda-graph", o.cuda_graph, "record a training step once and replay it (GPU)")
       ->group("Machine");
   app.add_option("--threads", o.threads, "CPU threads of the engine; 0: all")->group("Machine");

@@ -194,6 +194,7 @@ const std::vector<Field>& fields() {
           "precision", DG_AT(precision), [](Precision p) { return name_of(p); }, parse_precision),
       word(
           "conv_backend", DG_AT(conv_backend), [](ConvBackend b) { return name_of(b); }, parse_conv_backend),
+      plain("exact", DG_AT(exact)),
       plain("cuda_graph", DG_AT(cuda_graph)),
   };
   return all;

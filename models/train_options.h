@@ -71,7 +71,8 @@ struct TrainOptions {
   std::string device = "cpu";
   int threads = 0;
   ConvBackend conv_backend = ConvBackend::own;  // whose convolutions a GPU computes with
-  bool cuda_graph = false;                      // record the step once, replay it: see models/train_step.h
+  bool exact = false;       // no algorithm that rounds more for speed: on the CPU, no Winograd
+  bool cuda_graph = false;  // record the step once, replay it: see models/train_step.h
 };
 
 // A preset's own choices.

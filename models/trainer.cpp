@@ -62,6 +62,7 @@ class RunTrainer final : public Trainer {
                   .precision = options_.precision,
                   .conv_backend = options_.conv_backend,
                   .threads = options_.threads,
+                  .exact = options_.exact,
                   .seed = options_.seed}),
         training_data_(open_training_data(options_, events_)),
         validation_data_(open_validation_data(options_, events_)),

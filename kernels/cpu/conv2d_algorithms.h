@@ -20,7 +20,8 @@ void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T*
 template <typename T>
 void conv2d_grad_weight_direct(Machine& m, const T* x, const T* dy, T* dw, const Conv2dShape& shape);
 // Elements that these borrow from the workspace at one time.
-std::int64_t direct_scratch_numel(ConvPass pass, const Conv2dShape& shape);
+std::int64_t direct_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& shape,
+                                  bool normalised = false);
 
 // ---- conv2d_winograd.cpp: 3x3, stride 1, at a quarter of the multiplications and some of the accuracy ----
 bool winograd_takes(ConvPass pass, const Conv2dShape& shape);

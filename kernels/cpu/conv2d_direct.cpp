@@ -1,6 +1,5 @@
 // Direct convolutions on the register tile of fma_tile.h. In NHWC the window's row under one output pixel is
-// contiguous memory, S*C values; so a kernel row is one long inner loop and no im2col is needed. Images with padding
-// are copied once into a padded buffer.
+// contiguous memory, S*C values; so a kernel row is one long inner loop and no im2col is needed (valid_conv.h).
 //
 // grad_input with stride: the input pixels h = stride*i + phase see only the kernel rows r with
 // (h + top - r) divisible by stride, each phase a plain stride-1 convolution of dy with those rows in reverse
@@ -52,19 +51,12 @@ Padding2d grad_input_margin(const Conv2dShape& s) {
   return {top, bottom, left, right};
 }
 
-std::int64_t padded_numel(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
-                          const Padding2d& pad) {
-  return n * (h + pad.top + pad.bottom) * (w + pad.left + pad.right) * c;
-}
-
-// Elements of the padded copy of the image that the pass reads.
-std::int64_t padded_copy(ConvPass pass, const Conv2dShape& s) {
-  if (pass == ConvPass::grad_input) {
-    const Padding2d margin = grad_input_margin(s);
-    return margin == Padding2d{} ? 0 : padded_numel(s.n, s.p(), s.q(), s.k, margin);
-  }
-  if (pass == ConvPass::forward && s.padding == Padding2d{}) return 0;
-  return padded_numel(s.n, s.h, s.w, s.c, s.padding);
+// What the tasks of all threads copy of the image at one time.
+std::int64_t rows_numel(const Machine& m, const BorderedImages<float>& in, std::int64_t kernel_h,
+                        std::int64_t stride_h) {
+  if (in.as_it_lies()) return 0;
+  const std::int64_t rows = (most_rows_per_task(kernel_h, stride_h) - 1) * stride_h + kernel_h;
+  return m.threads.size() * std::min(rows, in.height()) * in.row_numel();
 }
 
 }  // namespace
@@ -72,16 +64,12 @@ std::int64_t padded_copy(ConvPass pass, const Conv2dShape& s) {
 template <typename T>
 void conv2d_direct(Machine& m, const ConvSource<T>& source, const T* weight, const T* bias, T* y,
                    const Conv2dShape& s) {
-  PaddedImage<T> in{source.x, s.h, s.w, s.c};
-  const bool as_it_lies = s.padding == Padding2d{} && source.scale == nullptr;
-  const auto padded =
-      as_it_lies ? m.workspace.borrow<T>(0) : padded_copy(m, source, s.n, s.h, s.w, s.c, s.padding, in);
-  const ValidConv<T> conv{.in = in,
-                          .images = s.n,
-                          .stride_h = s.stride_h,
+  const BorderedImages<T> in{source, s.n, s.h, s.w, s.c, s.padding};
+  const ValidConv<T> conv{.stride_h = s.stride_h,
                           .stride_w = s.stride_w,
                           .kernel_h = s.r,
                           .kernel_w = s.s,
+                          .in_channels = s.c,
                           .out_channels = s.k,
                           .bias = bias,
                           .out = y,
@@ -90,18 +78,19 @@ void conv2d_direct(Machine& m, const ConvSource<T>& source, const T* weight, con
                           .out_image = s.p() * s.q() * s.k,
                           .out_row = s.q() * s.k,
                           .out_column = s.k};
-  valid_conv(m, conv, [&](std::int64_t k, std::int64_t r, std::int64_t column, std::int64_t c) {
+  std::vector<PackedConv<T>> parts;
+  parts.push_back(pack(m, conv, [&](std::int64_t k, std::int64_t r, std::int64_t column, std::int64_t c) {
     return weight[((k * s.r + r) * s.s + column) * s.c + c];
-  });
+  }));
+  valid_convs(m, in, parts);
 }
 
 template <typename T>
 void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T* bias, T* dx,
                               const Conv2dShape& s) {
   const Padding2d margin = grad_input_margin(s);
-  PaddedImage<T> in{dy, s.p(), s.q(), s.k};
-  const auto padded = margin == Padding2d{} ? m.workspace.borrow<T>(0)
-                                            : padded_copy<T>(m, {dy}, s.n, s.p(), s.q(), s.k, margin, in);
+  const BorderedImages<T> in{{dy}, s.n, s.p(), s.q(), s.k, margin};
+  std::vector<PackedConv<T>> parts;
   for (std::int64_t phase_h = 0; phase_h < s.stride_h; ++phase_h) {
     const Phase fh = make_phase(phase_h, s.stride_h, s.padding.top, s.r, s.h);
     for (std::int64_t phase_w = 0; phase_w < s.stride_w; ++phase_w) {
@@ -111,12 +100,11 @@ void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T*
       const bool reached = fh.taps > 0 && fw.taps > 0;
       const std::int64_t taps_h = reached ? fh.taps : 0;
       const std::int64_t taps_w = reached ? fw.taps : 0;
-      const ValidConv<T> conv{.in = in,
-                              .images = s.n,
-                              .row0 = reached ? margin.top + fh.start : 0,
+      const ValidConv<T> conv{.row0 = reached ? margin.top + fh.start : 0,
                               .col0 = reached ? margin.left + fw.start : 0,
                               .kernel_h = taps_h,
                               .kernel_w = taps_w,
+                              .in_channels = s.k,
                               .out_channels = s.c,
                               .bias = bias,
                               .out = dx + (phase_h * s.w + phase_w) * s.c,
@@ -125,26 +113,37 @@ void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T*
                               .out_image = s.h * s.w * s.c,
                               .out_row = s.stride_h * s.w * s.c,
                               .out_column = s.stride_w * s.c};
-      valid_conv(m, conv, [&](std::int64_t c, std::int64_t i, std::int64_t j, std::int64_t k) {
+      parts.push_back(pack(m, conv, [&](std::int64_t c, std::int64_t i, std::int64_t j, std::int64_t k) {
         const std::int64_t r = fh.first_tap + s.stride_h * (taps_h - 1 - i);
         const std::int64_t column = fw.first_tap + s.stride_w * (taps_w - 1 - j);
         return weight[((k * s.r + r) * s.s + column) * s.c + c];
-      });
+      }));
     }
   }
+  valid_convs(m, in, parts);
 }
 
 template <typename T>
 void conv2d_grad_weight_direct(Machine& m, const T* x, const T* dy, T* dw, const Conv2dShape& s) {
   // The copy's slack makes full vector loads legal at the end of the last row.
   PaddedImage<T> in;
-  const auto padded = padded_copy<T>(m, {x}, s.n, s.h, s.w, s.c, s.padding, in);
+  const auto padded = padded_copy<T>(m, {{x}, s.n, s.h, s.w, s.c, s.padding}, in);
   grad_weight(m, in, dy, dw, s);
 }
 
 // The packed weights, or the partial sums of their gradient, have about as many elements as the weights.
-std::int64_t direct_scratch_numel(ConvPass pass, const Conv2dShape& s) {
-  return padded_copy(pass, s) + s.weight_numel();
+std::int64_t direct_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& s, bool normalised) {
+  const float some = 0.0F;  // an address that is not read
+  const ConvSource<float> source{.scale = normalised ? &some : nullptr};
+  const BorderedImages<float> x{source, s.n, s.h, s.w, s.c, s.padding};
+  switch (pass) {
+    case ConvPass::forward: return s.weight_numel() + rows_numel(m, x, s.r, s.stride_h);
+    case ConvPass::grad_input:
+      return s.weight_numel() + rows_numel(m, {{}, s.n, s.p(), s.q(), s.k, grad_input_margin(s)},
+                                           (s.r + s.stride_h - 1) / s.stride_h, 1);
+    case ConvPass::grad_weight: return s.weight_numel() + x.n * x.height() * x.row_numel();
+  }
+  return 0;
 }
 
 template void conv2d_direct(Machine&, const ConvSource<float>&, const float*, const float*, float*,

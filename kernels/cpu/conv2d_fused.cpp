@@ -44,7 +44,7 @@ void conv2d_fused(Machine& m, const float* x, const float* weight, const float* 
     if (mean != nullptr) moments(m, y, mean, variance, {s.n, s.p() * s.q(), s.k});
   } else if (copied_first(s, f)) {
     PaddedImage<float> padded;
-    const auto copy = padded_copy(m, source, s.n, s.h, s.w, s.c, s.padding, padded);
+    const auto copy = padded_copy<float>(m, {source, s.n, s.h, s.w, s.c, s.padding}, padded);
     conv2d_winograd(m, {.x = padded.data}, weight, bias, y, mean, variance, without_padding(s));
   } else {
     conv2d_winograd(m, source, weight, bias, y, mean, variance, s);
@@ -52,14 +52,10 @@ void conv2d_fused(Machine& m, const float* x, const float* weight, const float* 
 }
 
 std::int64_t conv2d_fused_scratch_bytes(const Machine& m, const Conv2dShape& s, const ConvFusion& f) {
-  std::int64_t numel = without_padding(s).input_numel();
-  if (takes_winograd(m, ConvPass::forward, s)) {
-    if (!copied_first(s, f)) numel = 0;
-    numel += winograd_scratch_numel(m, ConvPass::forward, s);
-  } else {
-    if (s.padding == Padding2d{} && !f.scale) numel = 0;
-    numel += s.weight_numel();
-  }
+  const std::int64_t numel = takes_winograd(m, ConvPass::forward, s)
+                                 ? winograd_scratch_numel(m, ConvPass::forward, s) +
+                                       (copied_first(s, f) ? without_padding(s).input_numel() : 0)
+                                 : direct_scratch_numel(m, ConvPass::forward, s, static_cast<bool>(f.scale));
   return numel * size_of(DType::float32);
 }
 

@@ -10,7 +10,7 @@
 // grad_input is the same with the weights turned around and their channels exchanged.
 //
 // Tolerance: sums of C products, but the transforms' factors (up to 8 and 1/24) cost accuracy. Against float64, the
-// error relative to the largest result stays below 2e-5 for the presets' shapes (tests/kernels/conv2d_test.cpp).
+// error relative to the largest result stays below 3e-5 for the presets' shapes (tests/kernels/conv2d_test.cpp).
 
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/fma_tile.h"

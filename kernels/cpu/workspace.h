@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <sys/mman.h>
 #include <utility>
 #include <vector>
 
@@ -22,11 +23,19 @@ struct FreeMemory {
 };
 using AlignedMemory = std::unique_ptr<void, FreeMemory>;
 
+// Large blocks lie on huge pages where the system has them: one page fault for 2 MiB instead of 512, and fewer misses in
+// the table of addresses.
 inline AlignedMemory allocate_aligned(std::int64_t bytes) {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
   const auto size = static_cast<std::size_t>(aligned_size(bytes > 0 ? bytes : 1));
-  AlignedMemory memory(std::aligned_alloc(static_cast<std::size_t>(kAlignment), size));
+  const bool large = size >= 2 * kHugePage;
+  AlignedMemory memory(std::aligned_alloc(large ? kHugePage : static_cast<std::size_t>(kAlignment), size));
   check(memory != nullptr, "out of memory: the CPU has no ", bytes,
         " bytes left; use a smaller image, crop or batch");
+#if defined(MADV_HUGEPAGE)
+  if (large)
+    ::madvise(memory.get(), size / kHugePage * kHugePage, MADV_HUGEPAGE);  // a wish, which may be refused
+#endif
   return memory;
 }
 

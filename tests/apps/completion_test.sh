@@ -27,7 +27,7 @@ mkdir pictures "two words"
 touch photo.png pictures/a.png
 
 # Names of options; old spellings only to those who begin them.
-expect --ext deblurgan-deblur --ex
+expect "--ext --exact" deblurgan-deblur --ex
 expect '--weights' deblurgan-deblur photo.png --we
 expect --batch-size deblurgan-train --batch
 expect --batch_size deblurgan-train --batch_
