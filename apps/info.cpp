@@ -44,6 +44,7 @@ struct DeviceReport {
 struct Report {
   std::string cpu;
   unsigned threads = 0;
+  std::vector<std::string> instruction_sets;  // that the CPU kernels may use, the widest last
   CudaSystem cuda;
   std::vector<DeviceReport> devices;
 };
@@ -92,9 +93,12 @@ std::vector<std::string> algorithms_of(const std::string& device, int number) {
     return names;
   }
   for (const CudaConvTier tier :
-       {CudaConvTier::tiled, CudaConvTier::small_channels, CudaConvTier::tensor_core}) {
+       {CudaConvTier::tiled, CudaConvTier::small_channels, CudaConvTier::tensor_core, CudaConvTier::cudnn}) {
     const CudaOptions options{.device = number, .tf32 = true, .conv_tier = tier};
-    ask(device == "cuda-emulated" ? *make_cuda_emulated_backend(options) : *make_cuda_backend(options));
+    try {
+      ask(device == "cuda-emulated" ? *make_cuda_emulated_backend(options) : *make_cuda_backend(options));
+    } catch (const Error&) {  // cuDNN is not on this machine, or not for this device
+    }
   }
   return names;
 }
@@ -118,6 +122,7 @@ Report look_around() {
   Report report;
   report.cpu = cpu_name();
   report.threads = std::thread::hardware_concurrency();
+  for (const CpuIsa isa : available_cpu_isas()) report.instruction_sets.emplace_back(name_of(isa));
   report.cuda = find_gpus();
   report.devices.push_back(look_at("cpu"));
   if (report.cuda.gpus.empty()) report.devices.push_back(look_at("cuda"));  // says why
@@ -157,7 +162,8 @@ void print_text(const Report& report) {
   fmt::print("{}\n", version_line("deblurgan"));
   fmt::print("  compiler    {}\n", compiler());
   fmt::print("  backends    {}\n", build_text());
-  fmt::print("  CPU         {}, {} threads\n", report.cpu, report.threads);
+  fmt::print("  CPU         {}, {} threads, kernels for {}\n", report.cpu, report.threads,
+             fmt::join(report.instruction_sets, ", "));
   fmt::print("  CUDA        {}\n", cuda_text(report.cuda));
   for (const Gpu& gpu : report.cuda.gpus) {
     fmt::print("  GPU {}       {}, sm_{}, {} multiprocessors, {:.0f} MiB\n", gpu.number, gpu.name,
@@ -200,7 +206,8 @@ Json to_json(const Report& report) {
       {"compiler", compiler()},
       {"cuda_kernels", has_cuda_kernels()},
       {"cuda_emulator", has_cuda_emulator()},
-      {"cpu", {{"name", report.cpu}, {"threads", report.threads}}},
+      {"cpu",
+       {{"name", report.cpu}, {"threads", report.threads}, {"instruction_sets", report.instruction_sets}}},
       {"cuda",
        {{"runtime", report.cuda.runtime_version}, {"driver", report.cuda.driver_version}, {"gpus", gpus}}},
       {"devices", devices}};

@@ -167,7 +167,8 @@ bool has_conv2d_fused(const Tensor& x);
 Tensor conv2d_fused(const Tensor& x, const ScaleShift& before, const Tensor& weight, const Tensor& bias,
                     Conv2dOptions options = {}, PadMode border = PadMode::zero, Epilogue epilogue = {},
                     ChannelMoments* moments = nullptr);
-// x becomes map(x) + residual, which has x's shape or is undefined. Not recorded.
+// map(x) + residual, which has x's shape or is undefined. Not recorded.
+Tensor scale_shift(const Tensor& x, const ScaleShift& map, const Tensor& residual = {});
 void scale_shift_in_place(Tensor& x, const ScaleShift& map, const Tensor& residual = {});
 
 // ---- random (core/ops/dropout.cpp) ----

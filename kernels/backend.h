@@ -263,6 +263,9 @@ struct CudaOptions {
   bool tf32 = false;  // float32 convolutions on tensor cores, factors rounded to tf32 (10-bit mantissa)
   CudaConvTier conv_tier = CudaConvTier::automatic;
   std::uint64_t emulator_seed = 0;  // of the emulated device's schedule
+  // The emulated device runs only the first and the last block in x of kernels that have more than a thousand, and leaves
+  // new memory untouched: to follow the addresses in an image that is too large to be computed.
+  bool emulator_corners = false;
 };
 
 // Whether this build has the devices cuda and cuda-emulated; the machine may still lack a GPU.

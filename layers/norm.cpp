@@ -39,15 +39,23 @@ ScaleShift factors(const Tensor& mean, const Tensor& var, const Tensor& gamma, c
   return map;
 }
 
+// (C) or (images,1,1,C) -> (images, C).
 ScaleShift for_images(const ScaleShift& map, std::int64_t images) {
-  const Shape shape{images, map.scale.dim(-1)};
-  return {expand_to(map.scale, shape), expand_to(map.shift, shape), map.activation};
+  const std::int64_t channels = map.scale.dim(-1);
+  const Shape shape{images, channels};
+  const auto spread = [&](const Tensor& t) {
+    return t.numel() == channels ? expand_to(reshape(t, Shape{channels}), shape) : reshape(t, shape);
+  };
+  return {spread(map.scale), spread(map.shift), map.activation};
 }
 
 // y = activation(x * scale + shift) + residual, which may be undefined.
 Tensor scale_and_shift(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& gamma,
                        const Tensor& beta, const NormOptions& options, const Tensor& residual) {
   const ScaleShift map = factors(mean, var, gamma, beta, options);
+  if (!x.context().grad_enabled() && x.rank() == 4 && has_conv2d_fused(x)) {
+    return scale_shift(x, for_images(map, x.dim(0)), residual);
+  }
   Tensor y = mul(cast(x, map.scale.dtype()), map.scale);  // step by step: what is done with is given back
   y = add(y, map.shift);
   y = cast(y, x.dtype());

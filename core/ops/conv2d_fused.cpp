@@ -20,6 +20,20 @@ void check_device(std::string_view op, const Tensor& x) {
         "; use conv2d and instance_norm");
 }
 
+void run_scale_shift(const Tensor& x, const ScaleShift& map, const Tensor& residual, Tensor& y) {
+  constexpr std::string_view op = "scale_shift";
+  check_device(op, x);
+  check(map.defined(), op, ": the map has neither scale nor shift");
+  check_scale_shift(op, x, map);
+  if (residual.defined()) {
+    check_operands(op, x, residual);
+    check(residual.shape() == x.shape(), op, ": the residual is ", residual.shape(), ", expected ",
+          x.shape());
+  }
+  x.backend().scale_shift(x.array(), map.scale.array(), map.shift.array(), residual.array(),
+                          y.mutable_array(), {x.dim(0), x.dim(1) * x.dim(2), x.dim(3)}, map.activation);
+}
+
 }  // namespace
 
 bool has_conv2d_fused(const Tensor& x) { return x.backend().has_conv2d_fused(x.dtype()); }
@@ -55,18 +69,15 @@ Tensor conv2d_fused(const Tensor& x, const ScaleShift& before, const Tensor& wei
   return y;
 }
 
+Tensor scale_shift(const Tensor& x, const ScaleShift& map, const Tensor& residual) {
+  check_defined("scale_shift", x);
+  Tensor y = empty_like(x);
+  run_scale_shift(x, map, residual, y);
+  return y;
+}
+
 void scale_shift_in_place(Tensor& x, const ScaleShift& map, const Tensor& residual) {
-  constexpr std::string_view op = "scale_shift_in_place";
-  check_device(op, x);
-  check(map.defined(), op, ": the map has neither scale nor shift");
-  check_scale_shift(op, x, map);
-  if (residual.defined()) {
-    check_operands(op, x, residual);
-    check(residual.shape() == x.shape(), op, ": the residual is ", residual.shape(), ", expected ",
-          x.shape());
-  }
-  x.backend().scale_shift(x.array(), map.scale.array(), map.shift.array(), residual.array(),
-                          x.mutable_array(), {x.dim(0), x.dim(1) * x.dim(2), x.dim(3)}, map.activation);
+  run_scale_shift(x, map, residual, x);
 }
 
 }  // namespace dg

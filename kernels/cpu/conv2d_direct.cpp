@@ -79,9 +79,7 @@ void conv2d_direct(Machine& m, const ConvSource<T>& source, const T* weight, con
                           .out_row = s.q() * s.k,
                           .out_column = s.k};
   std::vector<PackedConv<T>> parts;
-  parts.push_back(pack(m, conv, [&](std::int64_t k, std::int64_t r, std::int64_t column, std::int64_t c) {
-    return weight[((k * s.r + r) * s.s + column) * s.c + c];
-  }));
+  parts.push_back(pack<T>(m, conv, {weight, s.r * s.s * s.c, s.s * s.c, s.c, 1}));
   valid_convs(m, in, parts);
 }
 
@@ -113,11 +111,12 @@ void conv2d_grad_input_direct(Machine& m, const T* dy, const T* weight, const T*
                               .out_image = s.h * s.w * s.c,
                               .out_row = s.stride_h * s.w * s.c,
                               .out_column = s.stride_w * s.c};
-      parts.push_back(pack(m, conv, [&](std::int64_t c, std::int64_t i, std::int64_t j, std::int64_t k) {
-        const std::int64_t r = fh.first_tap + s.stride_h * (taps_h - 1 - i);
-        const std::int64_t column = fw.first_tap + s.stride_w * (taps_w - 1 - j);
-        return weight[((k * s.r + r) * s.s + column) * s.c + c];
-      }));
+      const std::int64_t last_r = fh.first_tap + s.stride_h * (taps_h - 1);
+      const std::int64_t last_s = fw.first_tap + s.stride_w * (taps_w - 1);
+      const T* const last_tap = weight + (last_r * s.s + last_s) * s.c;
+      parts.push_back(pack<T>(
+          m, conv,
+          {reached ? last_tap : weight, 1, -s.stride_h * s.s * s.c, -s.stride_w * s.c, s.r * s.s * s.c}));
     }
   }
   valid_convs(m, in, parts);

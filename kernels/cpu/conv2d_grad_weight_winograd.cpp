@@ -9,7 +9,6 @@
 // of threads.
 //
 // Tolerance: as conv2d_winograd.cpp.
-
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/fma_tile.h"
 #include "kernels/cpu/winograd_tiles.h"

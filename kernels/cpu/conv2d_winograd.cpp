@@ -11,7 +11,6 @@
 //
 // Tolerance: sums of C products, but the transforms' factors (up to 8 and 1/24) cost accuracy. Against float64, the
 // error relative to the largest result stays below 3e-5 for the presets' shapes (tests/kernels/conv2d_test.cpp).
-
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/fma_tile.h"
 #include "kernels/cpu/moments.h"
@@ -161,7 +160,10 @@ void convolve_tiles(const Problem& s, const Scratch& sizes, const ConvSource<flo
     x.scale == nullptr ? transform_tile<false>(grid, x, grid.place(first + t), zeros, target)
                        : transform_tile<true>(grid, x, grid.place(first + t), zeros, target);
   }
-  if (moments.mean != nullptr) std::fill_n(moments.mean, 2 * s.k, 0.0F);
+  if (moments.mean != nullptr) {
+    std::fill_n(moments.mean, s.k, 0.0F);
+    std::fill_n(moments.m2, s.k, 0.0F);
+  }
   for (std::int64_t k = 0; k < s.k; k += kChunk) {
     const std::int64_t chunk = std::min(kChunk, s.k - k);
     for (std::int64_t position = 0; position < kPositions; ++position) {

@@ -14,8 +14,6 @@ struct ConvSource {
   const T* shift = nullptr;
   T slope = T(1);  // of negative values
   PadMode border = PadMode::zero;
-
-  bool plain() const { return scale == nullptr && border == PadMode::zero; }
 };
 
 // The row or column that position i shows, -1 for a zero. Beyond a mirrored border as wide as the image any will do: a

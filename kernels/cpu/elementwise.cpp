@@ -1,6 +1,5 @@
 // One result element per operand element. The functors state the arithmetic; the loops only walk.
 // Arithmetic is in Compute<T>: float for bfloat16 and float32, double for float64.
-
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/fast_tanh.h"
 

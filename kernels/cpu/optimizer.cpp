@@ -1,28 +1,39 @@
 // Adam (Kingma and Ba 2015, algorithm 1) and exponential moving averages, over all parameters in one call.
-
 #include "kernels/cpu/cpu_kernels.h"
 
 namespace dg::cpu::DG_CPU_ISA {
 namespace {
 
 template <typename T>
-void adam_typed(Machine& m, const AdamTensor& t, const AdamOptions& o) {
-  const T beta1 = static_cast<T>(o.beta1);
-  const T beta2 = static_cast<T>(o.beta2);
-  const T correction1 = static_cast<T>(1.0 / (1.0 - std::pow(o.beta1, static_cast<double>(o.step))));
-  const T correction2 = static_cast<T>(1.0 / (1.0 - std::pow(o.beta2, static_cast<double>(o.step))));
-  const T rate = static_cast<T>(o.learning_rate);
-  const T epsilon = static_cast<T>(o.epsilon);
-  T* param = t.param.as<T>();
-  const T* grad = t.grad.as<T>();
-  T* first = t.m.as<T>();
-  T* second = t.v.as<T>();
+struct AdamFactors {
+  T beta1, beta2, correction1, correction2, rate, epsilon;
+
+  explicit AdamFactors(const AdamOptions& o)
+      : beta1(static_cast<T>(o.beta1)),
+        beta2(static_cast<T>(o.beta2)),
+        correction1(static_cast<T>(1.0 / (1.0 - std::pow(o.beta1, static_cast<double>(o.step))))),
+        correction2(static_cast<T>(1.0 / (1.0 - std::pow(o.beta2, static_cast<double>(o.step))))),
+        rate(static_cast<T>(o.learning_rate)),
+        epsilon(static_cast<T>(o.epsilon)) {}
+};
+
+// Four restricted arrays and constants by value, or the loop stays scalar.
+template <typename T>
+void adam_run(const T* __restrict grad, T* __restrict param, T* __restrict first, T* __restrict second,
+              std::int64_t n, const AdamFactors<T> f) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    first[i] = f.beta1 * first[i] + (T(1) - f.beta1) * grad[i];
+    second[i] = f.beta2 * second[i] + (T(1) - f.beta2) * grad[i] * grad[i];
+    param[i] -= f.rate * (first[i] * f.correction1) / (std::sqrt(second[i] * f.correction2) + f.epsilon);
+  }
+}
+
+template <typename T>
+void adam_typed(Machine& m, const AdamTensor& t, const AdamOptions& options) {
+  const AdamFactors<T> factors(options);
   parallel_runs(m.threads, t.numel, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      first[i] = beta1 * first[i] + (T(1) - beta1) * grad[i];
-      second[i] = beta2 * second[i] + (T(1) - beta2) * grad[i] * grad[i];
-      param[i] -= rate * (first[i] * correction1) / (std::sqrt(second[i] * correction2) + epsilon);
-    }
+    adam_run(t.grad.as<T>() + begin, t.param.as<T>() + begin, t.m.as<T>() + begin, t.v.as<T>() + begin,
+             end - begin, factors);
   });
 }
 

@@ -1,7 +1,6 @@
 // Random numbers by Philox: element i comes from counter offset + i / 4, word i % 4, whatever thread computes it.
 // Normal numbers are Box-Muller pairs of words (0, 1) and (2, 3), computed in double so that every backend rounds to
 // the same float.
-
 #include "kernels/cpu/cpu_kernels.h"
 
 namespace dg::cpu::DG_CPU_ISA {

@@ -1,6 +1,5 @@
 // Sums over the middle of (outer, reduce, inner), in double. The middle is cut into blocks whose size depends on the
 // shape alone; block sums are added in order, so the result does not depend on the number of threads.
-
 #include "kernels/cpu/cpu_kernels.h"
 
 namespace dg::cpu::DG_CPU_ISA {

@@ -1,6 +1,5 @@
 // Padding, nearest upsampling and max pooling on NHWC, with their adjoints. Every adjoint gathers: one task owns one
 // row of its result and adds in a fixed order.
-
 #include "kernels/cpu/cpu_kernels.h"
 
 namespace dg::cpu::DG_CPU_ISA {

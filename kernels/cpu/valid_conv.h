@@ -34,6 +34,17 @@ struct ValidConv {
   }
 };
 
+// The weight of output channel k, tap (r, s) and input channel c, wherever it lies: strides may be negative.
+template <typename T>
+struct WeightView {
+  const T* data = nullptr;
+  std::int64_t stride_k = 0, stride_r = 0, stride_s = 0, stride_c = 0;
+
+  const T* at(std::int64_t k, std::int64_t r, std::int64_t s, std::int64_t c) const {
+    return data + k * stride_k + r * stride_r + s * stride_s + c * stride_c;
+  }
+};
+
 // Rows [first_row, last_row) of one image's output, and blocks [first_block, last_block) of its channels.
 struct OutputPart {
   std::int64_t image, first_row, last_row, first_block, last_block;
@@ -50,9 +61,34 @@ struct PackedConv {
 
 // ---- many output channels ----
 
-// weight(k, r, s, c) -> [k / block][r][s][c][block] with zeros beyond the last k.
-template <typename T, int Vecs, typename Weight>
-Workspace::Borrowed<T> pack_blocks(Machine& m, const ValidConv<T>& c, const Weight& weight) {
+// [c][lane] of a register of output channels from k on, at one tap.
+template <typename T>
+void pack_lanes(const WeightView<T>& weight, std::int64_t k, std::int64_t lanes, std::int64_t r,
+                std::int64_t s, std::int64_t channels, T* target, std::int64_t target_stride) {
+  std::int64_t first = 0;
+  if (lanes == kLanes<T> && weight.stride_c == 1) {
+    for (; first + kLanes<T> <= channels; first += kLanes<T>) {
+      Vec<T> rows[kLanes<T>];
+      for (int i = 0; i < kLanes<T>; ++i) rows[i] = load(weight.at(k + i, r, s, first));
+      transpose<T>(rows);
+      for (int i = 0; i < kLanes<T>; ++i) store(target + (first + i) * target_stride, rows[i]);
+    }
+  }
+  for (std::int64_t c = first; c < channels; ++c) {
+    T* const to = target + c * target_stride;
+    if (lanes == kLanes<T> && weight.stride_k == 1) {
+      store(to, load(weight.at(k, r, s, c)));
+    } else {
+      for (std::int64_t lane = 0; lane < kLanes<T>; ++lane) {
+        to[lane] = lane < lanes ? *weight.at(k + lane, r, s, c) : T(0);
+      }
+    }
+  }
+}
+
+// [k / block][r][s][c][block] with zeros beyond the last k.
+template <typename T, int Vecs>
+Workspace::Borrowed<T> pack_blocks(Machine& m, const ValidConv<T>& c, const WeightView<T>& weight) {
   constexpr std::int64_t kBlock = Vecs * kLanes<T>;
   const std::int64_t blocks = (c.out_channels + kBlock - 1) / kBlock;
   const std::int64_t taps = c.kernel_h * c.kernel_w;
@@ -63,11 +99,9 @@ Workspace::Borrowed<T> pack_blocks(Machine& m, const ValidConv<T>& c, const Weig
     const std::int64_t r = task % taps / c.kernel_w;
     const std::int64_t s = task % c.kernel_w;
     T* target = packed.data() + task * c.in_channels * kBlock;
-    for (std::int64_t lane = 0; lane < kBlock; ++lane) {
-      for (std::int64_t channel = 0; channel < c.in_channels; ++channel) {
-        target[channel * kBlock + lane] =
-            first_k + lane < c.out_channels ? weight(first_k + lane, r, s, channel) : T(0);
-      }
+    for (std::int64_t v = 0; v < kBlock; v += kLanes<T>) {
+      const std::int64_t lanes = std::clamp<std::int64_t>(c.out_channels - first_k - v, 0, kLanes<T>);
+      pack_lanes(weight, first_k + v, lanes, r, s, c.in_channels, target + v, kBlock);
     }
   });
   return packed;
@@ -111,8 +145,8 @@ void run_blocks(const PackedConv<T>& packed, const ImageRows<T>& in, const Outpu
   }
 }
 
-template <typename T, int Vecs, typename Weight>
-PackedConv<T> packed_blocks(Machine& m, const ValidConv<T>& c, const Weight& weight) {
+template <typename T, int Vecs>
+PackedConv<T> packed_blocks(Machine& m, const ValidConv<T>& c, const WeightView<T>& weight) {
   constexpr std::int64_t kBlock = Vecs * kLanes<T>;
   return {c, pack_blocks<T, Vecs>(m, c, weight), (c.out_channels + kBlock - 1) / kBlock,
           &run_blocks<T, Vecs>};
@@ -120,10 +154,10 @@ PackedConv<T> packed_blocks(Machine& m, const ValidConv<T>& c, const Weight& wei
 
 // ---- few output channels ----
 
-// weight(k, r, s, c) -> [r][chunk of the window's row][k][lane]. The last chunk ends with the row and so overlaps the
+// [r][chunk of the window's row][k][lane]. The last chunk ends with the row and so overlaps the
 // one before; the lanes that it repeats are zero.
-template <typename T, int Channels, typename Weight>
-Workspace::Borrowed<T> pack_chunks(Machine& m, const ValidConv<T>& c, const Weight& weight) {
+template <typename T, int Channels>
+Workspace::Borrowed<T> pack_chunks(Machine& m, const ValidConv<T>& c, const WeightView<T>& weight) {
   const std::int64_t length = c.window_row();
   const std::int64_t chunks = dot_chunks<T>(length);
   auto packed = m.workspace.borrow<T>(c.kernel_h * chunks * Channels * kLanes<T>);
@@ -133,7 +167,8 @@ Workspace::Borrowed<T> pack_chunks(Machine& m, const ValidConv<T>& c, const Weig
       for (std::int64_t k = 0; k < Channels; ++k) {
         for (std::int64_t lane = 0; lane < kLanes<T>; ++lane) {
           const std::int64_t at = dot_offset<T>(chunk, length) + lane;
-          *target++ = at < chunk * kLanes<T> ? T(0) : weight(k, r, at / c.in_channels, at % c.in_channels);
+          *target++ =
+              at < chunk * kLanes<T> ? T(0) : *weight.at(k, r, at / c.in_channels, at % c.in_channels);
         }
       }
     }
@@ -162,8 +197,8 @@ void run_chunks(const PackedConv<T>& packed, const ImageRows<T>& in, const Outpu
 }
 
 // The packed convolution, if lanes along the window's row serve it better than lanes along its output channels.
-template <typename T, typename Weight>
-std::optional<PackedConv<T>> packed_chunks(Machine& m, const ValidConv<T>& c, const Weight& weight) {
+template <typename T>
+std::optional<PackedConv<T>> packed_chunks(Machine& m, const ValidConv<T>& c, const WeightView<T>& weight) {
   std::optional<PackedConv<T>> packed;
   const auto try_channels = [&]<int Channels>() {
     if constexpr (kFewChannels<T> >= Channels) {
@@ -180,9 +215,8 @@ std::optional<PackedConv<T>> packed_chunks(Machine& m, const ValidConv<T>& c, co
   return packed;
 }
 
-// weight(k, r, s, c) is read once.
-template <typename T, typename Weight>
-PackedConv<T> pack(Machine& m, const ValidConv<T>& c, const Weight& weight) {
+template <typename T>
+PackedConv<T> pack(Machine& m, const ValidConv<T>& c, const WeightView<T>& weight) {
   if (auto packed = packed_chunks(m, c, weight)) return std::move(*packed);
   if (c.out_channels > kLanes<T>) return packed_blocks<T, 2>(m, c, weight);
   return packed_blocks<T, 1>(m, c, weight);

@@ -33,7 +33,8 @@ class Range {
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(const CudaOptions& options)
-      : runtime_(make_runtime({.device = options.device, .seed = options.emulator_seed})),
+      : runtime_(make_runtime(
+            {.device = options.device, .seed = options.emulator_seed, .corners = options.emulator_corners})),
         machine_(*runtime_, options) {}
 
   std::string name() const override { return kName; }

@@ -52,6 +52,7 @@ class Runtime {
 struct RuntimeOptions {
   int device = 0;
   std::uint64_t seed = 0;  // of the emulator's schedules
+  bool corners = false;    // see CudaOptions::emulator_corners
 };
 
 // Throws Error where there is no such device, with what the driver says.

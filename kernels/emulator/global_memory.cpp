@@ -26,7 +26,7 @@ void* GlobalMemory::allocate(std::int64_t bytes) {
   check(posix_memalign(&memory, 256, std::max<std::size_t>(count + kGuardBytes, 1)) == 0,
         "emulated device: no memory for ", bytes, " bytes");
   auto* begin = static_cast<std::byte*>(memory);
-  std::memset(begin, 0xFF, count);
+  if (filled_) std::memset(begin, 0xFF, count);
   write_guard(begin + count, kGuardBytes);
   const std::lock_guard lock(mutex_);
   allocations_[begin] = count;

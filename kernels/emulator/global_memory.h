@@ -11,7 +11,8 @@ namespace dg::emulator {
 
 class GlobalMemory {
  public:
-  GlobalMemory() = default;
+  // Memory starts as NaN, unless it is left as the system gives it.
+  explicit GlobalMemory(bool filled) : filled_(filled) {}
   GlobalMemory(const GlobalMemory&) = delete;
   GlobalMemory& operator=(const GlobalMemory&) = delete;
 
@@ -23,6 +24,7 @@ class GlobalMemory {
   void check_guards(const char* culprit);
 
  private:
+  bool filled_;
   std::mutex mutex_;
   std::map<std::byte*, std::size_t> allocations_;  // their bytes
   bool freed_a_stranger_ = false;

@@ -16,7 +16,8 @@ class WorkList final : public RecordedGraph {
 
 class EmulatedRuntime final : public Runtime {
  public:
-  explicit EmulatedRuntime(const RuntimeOptions& options) : stream_(options.seed, memory_) {
+  explicit EmulatedRuntime(const RuntimeOptions& options)
+      : memory_(!options.corners), stream_(options.seed, memory_, options.corners) {
     properties_ = {.name = "emulated GPU on the host, seed " + std::to_string(options.seed),
                    .compute_capability = 80,
                    .multiprocessors = 4,

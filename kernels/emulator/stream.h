@@ -25,9 +25,11 @@ class Graph {
 class Stream {
  public:
   // After every kernel the borders of `memory` are checked, so that it is this kernel that is named.
-  Stream(std::uint64_t seed, GlobalMemory& memory) : random_(seed), memory_(memory) {}
+  Stream(std::uint64_t seed, GlobalMemory& memory, bool corners)
+      : random_(seed), memory_(memory), corners_(corners) {}
 
-  // Runs body() once in every thread of every block, the blocks in an order that the seed draws.
+  // Runs body() once in every thread of every block, the blocks in an order that the seed draws. With `corners`,
+  // where there are more than a thousand, of the first and the last block in x only.
   void submit_kernel(const BlockShape& shape, std::function<void()> body);
   void submit(std::function<void()> work);
 
@@ -40,6 +42,7 @@ class Stream {
 
   ScheduleRandom random_;
   GlobalMemory& memory_;
+  bool corners_;
   BlockRunner runner_;
   Graph* graph_ = nullptr;
 };

@@ -55,6 +55,10 @@ TEST_CASE("info: version, compiler, and the CPU with its precisions and convolut
   CHECK(cpu["available"] == true);
   CHECK(cpu["precisions"] == json({"float32", "bf16"}));
   CHECK(cpu["convolutions"] == json({"winograd", "direct"}));
+  const auto sets = report["cpu"]["instruction_sets"].get<std::vector<std::string>>();
+  REQUIRE_FALSE(sets.empty());
+  CHECK(sets.front() == "baseline");
+  CHECK_THAT(cpu["description"].get<std::string>(), Catch::Contains(sets.back()));
 }
 
 TEST_CASE("info: the CUDA devices are what the build has, and an absent one says why") {

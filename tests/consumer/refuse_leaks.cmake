@@ -23,7 +23,8 @@ if(NOT state STREQUAL state_before)
   message(FATAL_ERROR "adding deblurgan changed its embedder. Before:\n${state_before}After:\n${state}")
 endif()
 
-# Of deblurgan's folder, and every folder below it: exactly one target, no test, no install rule for the embedder.
+# Of deblurgan's folder, and every folder below it: one library, made of the object libraries deblurgan_cpu_*, no test, no
+# install rule for the embedder.
 set(targets "")
 set(tests "")
 set(folders "${DEBLURGAN_SOURCE}")
@@ -36,8 +37,9 @@ while(folders)
   get_property(more DIRECTORY "${folder}" PROPERTY SUBDIRECTORIES)
   list(APPEND folders ${more})
 endwhile()
+list(FILTER targets EXCLUDE REGEX "^deblurgan_cpu_[a-z0-9]+$")
 if(NOT targets STREQUAL "deblurgan")
-  message(FATAL_ERROR "deblurgan brought the targets '${targets}', expected 'deblurgan' alone")
+  message(FATAL_ERROR "deblurgan brought the targets '${targets}', expected 'deblurgan' and 'deblurgan_cpu_*' alone")
 endif()
 if(tests)
   message(FATAL_ERROR "deblurgan brought the tests '${tests}', expected none")
