@@ -19,7 +19,7 @@ inline std::int64_t aligned_size(std::int64_t bytes) {
 }
 
 struct FreeMemory {
-  void operator()(void* memory) const noexcept { std::free(memory); }  // NOLINT: pairs with aligned_alloc
+  void operator()(void* memory) const noexcept { std::free(memory); }  // NOLINT: pairs with posix_memalign
 };
 using AlignedMemory = std::unique_ptr<void, FreeMemory>;
 
@@ -29,12 +29,14 @@ inline AlignedMemory allocate_aligned(std::int64_t bytes) {
   constexpr std::size_t kHugePage = std::size_t{2} << 20;
   const auto size = static_cast<std::size_t>(aligned_size(bytes > 0 ? bytes : 1));
   const bool large = size >= 2 * kHugePage;
-  AlignedMemory memory(std::aligned_alloc(large ? kHugePage : static_cast<std::size_t>(kAlignment), size));
-  check(memory != nullptr, "out of memory: the CPU has no ", bytes,
+  void* block = nullptr;
+  const int error = ::posix_memalign(&block, large ? kHugePage : static_cast<std::size_t>(kAlignment), size);
+  AlignedMemory memory(block);
+  check(error == 0, "out of memory: the CPU has no ", bytes,
         " bytes left; use a smaller image, crop or batch");
 #if defined(MADV_HUGEPAGE)
-  if (large)
-    ::madvise(memory.get(), size / kHugePage * kHugePage, MADV_HUGEPAGE);  // a wish, which may be refused
+  // A wish, which may be refused.
+  if (large) ::madvise(memory.get(), size / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   return memory;
 }
