@@ -24,9 +24,10 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
 std::vector<fs::path> pictures_below(const fs::path& folder, const fs::path& skipped) {
   std::vector<fs::path> found;
   std::error_code error;
+  fs::path last = folder;  // what is entered next: the one that cannot be, if there is an error
   fs::recursive_directory_iterator it(folder, error);
   for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-    const fs::path& path = it->path();
+    const fs::path& path = last = it->path();
     const bool hidden = path.filename().string().starts_with(".");
     std::error_code ignored;
     if (it->is_directory(ignored)) {
@@ -35,7 +36,7 @@ std::vector<fs::path> pictures_below(const fs::path& folder, const fs::path& ski
       found.push_back(path);
     }
   }
-  check(!error, folder.string(), ": cannot be listed: ", error.message(), "; check that you may read it");
+  check(!error, last.string(), ": cannot be listed: ", error.message(), "; check that you may read it");
   std::sort(found.begin(), found.end());
   return found;
 }
