@@ -35,12 +35,7 @@ void* CachingAllocator::allocate(std::int64_t bytes) {
   return memory;
 }
 
-// After the wide layers of a large picture much is kept that the narrow ones cannot use: it is given back before more is
-// asked for.
 void* CachingAllocator::new_block(std::int64_t size) {
-  constexpr std::int64_t kAlwaysKept = std::int64_t{64} << 20;
-  const std::int64_t unused = stats_.reserved - stats_.current;
-  if (!graph_alive_ && unused > std::max(kAlwaysKept, (stats_.current + size) / 2)) trim_locked();
   try {
     return backend_->allocate(size);
   } catch (const Error&) {

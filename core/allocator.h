@@ -18,8 +18,7 @@ struct MemoryStats {
   std::int64_t reserved = 0;  // bytes held from the device: in use or kept for reuse
 };
 
-// Blocks are rounded up to a size class and returned to a free list of that class. Where half as much would be unused as in use,
-// beyond 64 MiB, the unused blocks go back to the device before it is asked for another. Thread-safe, so that
+// Blocks are rounded up to a size class and returned to a free list of that class. Thread-safe, so that
 // a tensor may be released by another thread than the one that made it.
 class CachingAllocator {
  public:

@@ -1,5 +1,7 @@
 #include "models/bands/fused.h"
 
+#include <algorithm>
+
 #include "core/ops.h"
 
 namespace dg {
@@ -30,6 +32,14 @@ Map apply(const BandStage& stage, Map input) {
   return output;
 }
 
+// The narrow layers of a large picture cannot use the blocks of the wide ones, and would stand beside them. Small ones are
+// kept: the next picture finds them.
+void give_back_unused(Context& context) {
+  constexpr std::int64_t kKept = std::int64_t{64} << 20;
+  const MemoryStats stats = context.allocator().stats();
+  if (stats.reserved - stats.current > std::max(kKept, stats.current / 2)) context.allocator().trim();
+}
+
 }  // namespace
 
 bool may_fuse(const Module& network, const Tensor& image) {
@@ -42,6 +52,7 @@ Tensor forward_fused(const BandNetwork& network, const Tensor& image) {
   const NoGrad no_grad(image.context());
   Map map{to_compute_type(image)};
   for (const BandSection& section : network.sections) {
+    give_back_unused(image.context());
     if (section.residual) map = {std::move(map).values()};
     const Tensor residual = section.residual ? map.x : Tensor();
     for (const BandStage& stage : section.stages) map = apply(stage, std::move(map));
