@@ -7,6 +7,9 @@
 // output channels in chunks, so that M does too: products for all positions, then back to pixels. U comes from the
 // third-level cache, 36/9 of the weights; kTiles products are made with each value of it.
 //
+// A forward for inference reads its pixels through a normalisation and a mirrored border (conv_source.h) and gathers the
+// statistics of what it writes, tile by tile (moments.h).
+//
 // grad_input is the same with the weights turned around and their channels exchanged.
 //
 // Tolerance: sums of C products, but the transforms' factors (up to 8 and 1/24) cost accuracy. Against float64, the

@@ -1,4 +1,4 @@
-// The instruction sets of the CPU backend: which there are, how one is chosen, and that each stays in its own kernels.
+// The instruction sets of the CPU backend: which there are, and how one is chosen.
 #include <cstdlib>
 
 #include "tests/kernels/backend_checks.h"
