@@ -42,14 +42,6 @@ struct Words {
   std::string extension = "png";
 };
 
-template <typename T>
-std::optional<T> parse_number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // "3" or "0:5".
 ValueRange parse_range(const std::string& option, const std::string& text) {
   const std::size_t colon = text.find(':');

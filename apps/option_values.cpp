@@ -16,14 +16,6 @@ namespace {
 
 constexpr std::int64_t kMaxSide = 65536;
 
-template <typename T>
-std::optional<T> parse_number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::optional<std::int64_t> parse_side(std::string_view text) {
   const auto side = parse_number<std::int64_t>(text);
   return side && *side >= 1 && *side <= kMaxSide ? side : std::nullopt;

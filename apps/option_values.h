@@ -2,8 +2,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 namespace dg::apps {
 
@@ -14,7 +18,16 @@ CLI::Validator device_name();
 CLI::Validator at_least(std::int64_t least);  // whole numbers
 CLI::Validator no_nan();                      // which CLI::Range lets through
 
-// ---- sizes ----
+// ---- numbers and sizes ----
+
+// The whole text as a number; nothing if it is none.
+template <typename T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
 
 struct PixelSize {
   std::int64_t width = 0;

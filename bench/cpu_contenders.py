@@ -11,6 +11,8 @@ import statistics
 import subprocess
 import sys
 
+from spread import quantile
+
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -21,14 +23,8 @@ class Failed(Exception):
 def summarize(seconds):
     """The median and the quartiles of all runs, in ms."""
     ordered = sorted(seconds)
-
-    def quantile(share):
-        position = share * (len(ordered) - 1)
-        below = int(position)
-        above = min(below + 1, len(ordered) - 1)
-        return (ordered[below] + (ordered[above] - ordered[below]) * (position - below)) * 1e3
-
-    return {"median_ms": statistics.median(ordered) * 1e3, "quartile1_ms": quantile(0.25), "quartile3_ms": quantile(0.75),
+    return {"median_ms": statistics.median(ordered) * 1e3, "quartile1_ms": quantile(ordered, 0.25) * 1e3,
+            "quartile3_ms": quantile(ordered, 0.75) * 1e3,
             "fastest_ms": ordered[0] * 1e3, "slowest_ms": ordered[-1] * 1e3, "samples": len(ordered)}
 
 

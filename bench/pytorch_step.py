@@ -19,6 +19,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from spread import quantile
+
 
 # --- networks ---
 
@@ -242,16 +244,9 @@ class Training:
 
 def summarize(seconds):
     ordered = sorted(seconds)
-
-    def quantile(share):
-        position = share * (len(ordered) - 1)
-        below = int(position)
-        above = min(below + 1, len(ordered) - 1)
-        return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
-
     median = statistics.median(ordered)
     return {"median_ms": median * 1e3, "fastest_ms": ordered[0] * 1e3,
-            "spread_percent": (quantile(0.9) - quantile(0.1)) / median * 1e2, "samples": len(ordered),
+            "spread_percent": (quantile(ordered, 0.9) - quantile(ordered, 0.1)) / median * 1e2, "samples": len(ordered),
             "samples_ms": [round(1e3 * x, 3) for x in ordered]}
 
 

@@ -29,16 +29,4 @@ inline Vec<T> leaky(Vec<T> v, T slope) {
   return v < T(0) ? slope * v : v;
 }
 
-// y = leaky(x * scale + shift) for n pixels.
-template <typename T>
-inline void normalise_pixels(const T* __restrict x, const T* __restrict scale, const T* __restrict shift,
-                             T slope, std::int64_t n, std::int64_t channels, T* __restrict y) {
-  for (std::int64_t i = 0; i < n * channels; i += channels) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const T v = x[i + c] * scale[c] + shift[c];
-      y[i + c] = v < T(0) ? slope * v : v;
-    }
-  }
-}
-
 }  // namespace dg::cpu::DG_CPU_ISA

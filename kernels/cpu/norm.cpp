@@ -7,6 +7,7 @@
 // every value that they store, or they stay scalar.
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/moments.h"
+#include "kernels/cpu/normalise.h"
 
 namespace dg::cpu::DG_CPU_ISA {
 namespace {
@@ -83,27 +84,6 @@ struct Affine {
 };
 
 // ---- y = leaky(x * scale + shift) + residual ----
-
-// y may be x, so neither is restricted; ivdep says that no iteration depends on another.
-template <typename T, typename C>
-void normalise_block(const T* x, const C* __restrict scale, const C* __restrict shift, C slope,
-                     const T* __restrict residual, T* y, std::int64_t pixels, std::int64_t channels) {
-  const auto normalised = [=](std::int64_t i, std::int64_t c) {
-    const C v = static_cast<C>(x[i]) * scale[c] + shift[c];
-    return v < C(0) ? slope * v : v;
-  };
-  for (std::int64_t first = 0; first < pixels * channels; first += channels) {
-    if (residual == nullptr) {
-#pragma GCC ivdep
-      for (std::int64_t c = 0; c < channels; ++c) y[first + c] = T(normalised(first + c, c));
-    } else {
-#pragma GCC ivdep
-      for (std::int64_t c = 0; c < channels; ++c) {
-        y[first + c] = T(normalised(first + c, c) + static_cast<C>(residual[first + c]));
-      }
-    }
-  }
-}
 
 template <typename T, typename C = Compute<T>>
 void norm_typed(Machine& m, const T* x, const C* gamma, const C* beta, const T* residual, T* y, C* mean,

@@ -4,6 +4,7 @@
 #include "kernels/cpu/conv_source.h"
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/normalise.h"
 #include "kernels/cpu/vector.h"
 
 namespace dg::cpu::DG_CPU_ISA {
@@ -41,7 +42,8 @@ struct BorderedImages {
     if (source.scale == nullptr) {
       std::memcpy(middle, x, static_cast<std::size_t>(w * c) * sizeof(T));
     } else {
-      normalise_pixels(x, source.scale + image * c, source.shift + image * c, source.slope, w, c, middle);
+      normalise_block<T, T>(x, source.scale + image * c, source.shift + image * c, source.slope, nullptr,
+                            middle, w, c);
     }
     for (std::int64_t j = 1; j <= border.left; ++j) continue_row(middle, -j);
     for (std::int64_t j = 0; j < border.right; ++j) continue_row(middle, w + j);

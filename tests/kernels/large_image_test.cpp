@@ -50,12 +50,8 @@ struct Layer {
   std::int64_t input_rows = 0;        // at the bottom, under the last output pixels
 };
 
-const Layer kLayers[] = {{"head, 7x7 3->64",
-                          {.n = 1, .h = kHeight + 6, .w = kWidth + 6, .c = 3, .k = 64, .r = 7, .s = 7},
-                          ConvPass::forward,
-                          7},
-                         {"down1, 3x3 64->128",
-                          {.n = 1,
+// Halves the resolution, or doubles it where it is transposed.
+const Conv2dShape kHalving{.n = 1,
                            .h = kHeight,
                            .w = kWidth,
                            .c = 64,
@@ -64,26 +60,17 @@ const Layer kLayers[] = {{"head, 7x7 3->64",
                            .s = 3,
                            .stride_h = 2,
                            .stride_w = 2,
-                           .padding = Padding2d::all(1)},
-                          ConvPass::forward,
-                          3},
-                         {"up2, transposed 3x3 128->64",
-                          {.n = 1,
-                           .h = kHeight,
-                           .w = kWidth,
-                           .c = 64,
-                           .k = 128,
-                           .r = 3,
-                           .s = 3,
-                           .stride_h = 2,
-                           .stride_w = 2,
-                           .padding = Padding2d::all(1)},
-                          ConvPass::grad_input,
-                          2},
-                         {"tail, 7x7 64->3",
-                          {.n = 1, .h = kHeight + 6, .w = kWidth + 6, .c = 64, .k = 3, .r = 7, .s = 7},
-                          ConvPass::forward,
-                          7}};
+                           .padding = Padding2d::all(1)};
+
+// 7x7 over an image with its mirrored border.
+Conv2dShape wide(std::int64_t c, std::int64_t k) {
+  return {.n = 1, .h = kHeight + 6, .w = kWidth + 6, .c = c, .k = k, .r = 7, .s = 7};
+}
+
+const Layer kLayers[] = {{"head, 7x7 3->64", wide(3, 64), ConvPass::forward, 7},
+                         {"down1, 3x3 64->128", kHalving, ConvPass::forward, 3},
+                         {"up2, transposed 3x3 128->64", kHalving, ConvPass::grad_input, 2},
+                         {"tail, 7x7 64->3", wide(64, 3), ConvPass::forward, 7}};
 
 // The same layer on the last rows of its input alone: only the last output pixels are those of the whole.
 Conv2dShape bottom_of(const Layer& layer) {
@@ -151,7 +138,7 @@ TEST_CASE("cuda kernels: the last pixels of a convolved image of 7680x4320 are r
   }
 }
 
-TEST_CASE("cuda kernels: the last pixels of a padded, normalised image of 7680x4320 are right") {
+TEST_CASE("cuda kernels: the last pixels of a mirrored border and of an affine map at 7680x4320 are right") {
   if (!has_cuda_emulator()) {
     WARN("not run: this build has no emulator");
     return;

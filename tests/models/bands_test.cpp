@@ -121,7 +121,7 @@ TEST_CASE("bands: every preset that can be cut equals itself on the whole image"
         INFO(c.preset << ", norm " << to_string(c.norm) << ", " << rows << " rows, keeps " << keep
                       << " bytes");
         const Tensor cut = forward_in_bands(bands, image, {rows, keep});
-        CHECK(largest_difference(cut, whole) < 2e-4);
+        CHECK(largest_difference(cut, whole) < 2e-4);  // measured: 5e-6
       }
     }
   }
@@ -142,13 +142,16 @@ TEST_CASE("bands: the fused forward equals the layers one by one") {
     Context context({.threads = 2, .seed = 5});
     const Preset preset = find_preset(name);
     const auto generator = make_generator(context, preset.generator);
-    const std::int64_t side = std::max<std::int64_t>(preset.minimum_size, 3 * preset.size_multiple);
-    const Tensor image = random_image(context, {2, side, side + 2 * preset.size_multiple, 3});
+    init_he_normal(*generator, context.random(), 0.5);  // or tanh and clamp would hide a difference
+    // Large enough for Winograd's tiles in every layer of 3x3.
+    const Tensor image = random_image(context, {2, 64, 48, 3});
     generator->eval();
+    REQUIRE_FALSE(may_fuse(*generator, image));
     const Tensor recorded = (*generator)(image);
     const NoGrad no_grad(context);
     REQUIRE(may_fuse(*generator, image));
     INFO(name);
+    // Measured: 2e-5 with instance norm, whose statistics are summed in another order; the same bits without.
     CHECK(largest_difference((*generator)(image), recorded) < 2e-4);
     generator->train();
     CHECK_FALSE(may_fuse(*generator, image));
