@@ -23,9 +23,9 @@ void conv2d_grad_weight_direct(Machine& m, const T* x, const T* dy, T* dw, const
 std::int64_t direct_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& shape,
                                   bool normalised = false);
 
-// ---- conv2d_winograd.cpp: 3x3, stride 1, at a quarter of the multiplications and some of the accuracy ----
+// ---- conv2d_winograd.cpp: 3x3 and 4x4, stride 1 and 2, with fewer multiplications and some of the accuracy ----
 bool winograd_takes(ConvPass pass, const Conv2dShape& shape);
-// mean and variance (N, K) of y per image and channel may be null. A normalised x with a border of zeros is refused.
+// mean and variance (N, K) of y per image and channel may be null.
 void conv2d_winograd(Machine& m, const ConvSource<float>& x, const float* weight, const float* bias, float* y,
                      float* mean, float* variance, const Conv2dShape& shape);
 void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight, const float* bias,
@@ -33,7 +33,7 @@ void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight
 // conv2d_grad_weight_winograd.cpp
 void conv2d_grad_weight_winograd(Machine& m, const float* x, const float* dy, float* dw,
                                  const Conv2dShape& shape);
-std::int64_t winograd_grad_weight_scratch_numel(const Conv2dShape& shape);
+std::int64_t winograd_grad_weight_scratch_numel(const Machine& m, const Conv2dShape& shape);
 // Of all three.
 std::int64_t winograd_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& shape);
 

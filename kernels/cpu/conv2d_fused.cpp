@@ -1,7 +1,6 @@
 // A convolution that normalises its input as it reads it and measures its result as it writes it: the map between two
 // convolutions is written once and read once. For inference, where nobody asks for the normalised map.
 #include "kernels/cpu/conv2d_algorithms.h"
-#include "kernels/cpu/padded_image.h"
 
 namespace dg::cpu::DG_CPU_ISA {
 namespace {
@@ -20,18 +19,6 @@ ConvSource<float> source_of(const float* x, const ConvFusion& f) {
           .border = f.border};
 }
 
-Conv2dShape without_padding(Conv2dShape s) {
-  s.h += s.padding.top + s.padding.bottom;
-  s.w += s.padding.left + s.padding.right;
-  s.padding = {};
-  return s;
-}
-
-// Winograd's tiles mirror and normalise their pixels themselves, but a zero must not be normalised.
-bool copied_first(const Conv2dShape& s, const ConvFusion& f) {
-  return f.scale && f.border == PadMode::zero && s.padding != Padding2d{};
-}
-
 }  // namespace
 
 void conv2d_fused(Machine& m, const float* x, const float* weight, const float* bias, float* y,
@@ -42,10 +29,6 @@ void conv2d_fused(Machine& m, const float* x, const float* weight, const float* 
   if (!takes_winograd(m, ConvPass::forward, s)) {
     conv2d_direct(m, source, weight, bias, y, s);
     if (mean != nullptr) moments(m, y, mean, variance, {s.n, s.p() * s.q(), s.k});
-  } else if (copied_first(s, f)) {
-    PaddedImage<float> padded;
-    const auto copy = padded_copy<float>(m, {source, s.n, s.h, s.w, s.c, s.padding}, padded);
-    conv2d_winograd(m, {.x = padded.data}, weight, bias, y, mean, variance, without_padding(s));
   } else {
     conv2d_winograd(m, source, weight, bias, y, mean, variance, s);
   }
@@ -53,8 +36,7 @@ void conv2d_fused(Machine& m, const float* x, const float* weight, const float* 
 
 std::int64_t conv2d_fused_scratch_bytes(const Machine& m, const Conv2dShape& s, const ConvFusion& f) {
   const std::int64_t numel = takes_winograd(m, ConvPass::forward, s)
-                                 ? winograd_scratch_numel(m, ConvPass::forward, s) +
-                                       (copied_first(s, f) ? without_padding(s).input_numel() : 0)
+                                 ? winograd_scratch_numel(m, ConvPass::forward, s)
                                  : direct_scratch_numel(m, ConvPass::forward, s, static_cast<bool>(f.scale));
   return numel * size_of(DType::float32);
 }

@@ -14,7 +14,7 @@ constexpr std::int64_t kRows = 192;  // of A per task: the cost of packing B is 
 template <typename T>
 constexpr std::int64_t kPanel = 2 * kLanes<T>;
 template <typename T>
-constexpr std::int64_t kColumns = kPanel<T>* kPanels;
+constexpr std::int64_t kColumns = kPanels* kPanel<T>;
 
 // Rows first_k .. and columns first_column .. of B as panels [panel][depth][kPanel], zeros beyond the last column.
 template <typename T>

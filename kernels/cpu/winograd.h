@@ -1,18 +1,19 @@
-// Winograd's minimal filtering F(4,3) in one dimension (Lavin and Gray 2016, arXiv 1509.09308): four outputs of a filter
-// of three taps from six products instead of twelve. With the six points 0, 1, -1, 2, -2 and infinity
+// Winograd's minimal filtering in one dimension (Lavin and Gray 2016, arXiv 1509.09308): the outputs of a tile of six
+// inputs from six products. F(m,r), m outputs of a filter of r taps with m + r = 7, takes m*r products otherwise:
+//   F(4,3) and F(3,4) twelve, F(5,2) and F(2,5) ten.
+// With the six points a = 0, 1, -1, 2, -2 and infinity
 //
-//   y = A^T [ (G g) * (B^T d) ]        d: 6 inputs, g: 3 taps, y: 4 outputs, * element by element
+//   y = A^T [ (G g) * (B^T d) ]        d: 6 inputs, g: r taps, y: m outputs, * element by element
 //
-//         4  0 -5  0  1  0            1/4    0     0
-//         0 -4 -4  1  1  0           -1/6  -1/6  -1/6          1  1  1  1  1  0
-//   B^T = 0  4 -4 -1  1  0       G = -1/6   1/6  -1/6    A^T = 0  1 -1  2 -2  0
-//         0 -2 -1  2  1  0           1/24  1/12   1/6          0  1  1  4  4  0
-//         0  2 -1 -2  1  0           1/24 -1/12   1/6          0  1 -1  8 -8  1
-//         0  4  0 -5  0  1             0     0     1
+//         4  0 -5  0  1  0
+//         0 -4 -4  1  1  0         G[i][t] = a_i^t / N_i,    N = 4, -6, -6, 24, 24;  of infinity: 1 at the last tap
+//   B^T = 0  4 -4 -1  1  0
+//         0 -2 -1  2  1  0       A^T[j][i] = a_i^j;          of infinity: 1 at the last output
+//         0  2 -1 -2  1  0
+//         0  4  0 -5  0  1
 //
-// In two dimensions each is applied to columns and rows: 36 products for 16 outputs of 9 taps, a quarter. The same points
-// give F(3,4), three outputs of four taps, which the gradient of a 3x3 filter is: B^T stays, G gets a column of cubes,
-// A^T ends with the squares, where infinity then counts.
+// In two dimensions each is applied to columns and rows: 36 products for a tile, where F(4x4,3x3) and F(3x3,4x4) replace
+// 144 and F(5x5,2x2) and F(2x2,5x5) 100.
 //
 // T is a number or a register of numbers, one for each channel.
 #pragma once
@@ -22,9 +23,10 @@
 namespace dg::cpu::DG_CPU_ISA::winograd {
 
 inline constexpr int kTile = 6;  // inputs of a tile, in each direction
-inline constexpr int kOut = 4;   // its outputs
-inline constexpr int kTaps = 3;
 inline constexpr int kPositions = kTile * kTile;
+
+// Of F(outputs, taps).
+constexpr int outputs_of(int taps) { return kTile + 1 - taps; }
 
 // t = B^T d.
 template <typename T>
@@ -42,54 +44,36 @@ inline void transform_input(const T (&d)[kTile], T (&t)[kTile]) {
 }
 
 // t = G g.
-template <typename T>
-inline void transform_filter(const T (&g)[kTaps], T (&t)[kTile]) {
-  const T sum = g[0] + g[2];
-  const T wide = g[0] + 4.0F * g[2];
+template <int Taps, typename T>
+inline void transform_filter(const T (&g)[Taps], T (&t)[kTile]) {
+  T even = g[0];
+  T odd = g[1];
+  T even2 = g[0];
+  T odd2 = 2.0F * g[1];
+  if constexpr (Taps > 2) even += g[2], even2 += 4.0F * g[2];
+  if constexpr (Taps > 3) odd += g[3], odd2 += 8.0F * g[3];
+  if constexpr (Taps > 4) even += g[4], even2 += 16.0F * g[4];
   t[0] = 0.25F * g[0];
-  t[1] = (-1.0F / 6.0F) * (sum + g[1]);
-  t[2] = (-1.0F / 6.0F) * (sum - g[1]);
-  t[3] = (1.0F / 24.0F) * (wide + 2.0F * g[1]);
-  t[4] = (1.0F / 24.0F) * (wide - 2.0F * g[1]);
-  t[5] = g[2];
+  t[1] = (-1.0F / 6.0F) * (even + odd);
+  t[2] = (-1.0F / 6.0F) * (even - odd);
+  t[3] = (1.0F / 24.0F) * (even2 + odd2);
+  t[4] = (1.0F / 24.0F) * (even2 - odd2);
+  t[5] = g[Taps - 1];
 }
 
 // y = A^T m.
-template <typename T>
-inline void transform_output(const T (&m)[kTile], T (&y)[kOut]) {
+template <int Outputs, typename T>
+inline void transform_output(const T (&m)[kTile], T (&y)[Outputs]) {
   const T sum = m[1] + m[2];
   const T difference = m[1] - m[2];
   const T sum2 = m[3] + m[4];
   const T difference2 = m[3] - m[4];
   y[0] = m[0] + sum + sum2;
   y[1] = difference + 2.0F * difference2;
-  y[2] = sum + 4.0F * sum2;
-  y[3] = difference + 8.0F * difference2 + m[5];
-}
-
-// F(3,4): t = G g of four taps.
-template <typename T>
-inline void transform_long_filter(const T (&g)[kOut], T (&t)[kTile]) {
-  const T even = g[0] + g[2];
-  const T odd = g[1] + g[3];
-  const T even2 = g[0] + 4.0F * g[2];
-  const T odd2 = 2.0F * g[1] + 8.0F * g[3];
-  t[0] = 0.25F * g[0];
-  t[1] = (-1.0F / 6.0F) * (even + odd);
-  t[2] = (-1.0F / 6.0F) * (even - odd);
-  t[3] = (1.0F / 24.0F) * (even2 + odd2);
-  t[4] = (1.0F / 24.0F) * (even2 - odd2);
-  t[5] = g[3];
-}
-
-// F(3,4): y = A^T m, three outputs.
-template <typename T>
-inline void transform_short_output(const T (&m)[kTile], T (&y)[kTaps]) {
-  const T sum = m[1] + m[2];
-  const T sum2 = m[3] + m[4];
-  y[0] = m[0] + sum + sum2;
-  y[1] = (m[1] - m[2]) + 2.0F * (m[3] - m[4]);
-  y[2] = sum + 4.0F * sum2 + m[5];
+  if constexpr (Outputs > 2) y[2] = sum + 4.0F * sum2;
+  if constexpr (Outputs > 3) y[3] = difference + 8.0F * difference2;
+  if constexpr (Outputs > 4) y[4] = sum + 16.0F * sum2;
+  y[Outputs - 1] += m[5];
 }
 
 }  // namespace dg::cpu::DG_CPU_ISA::winograd
