@@ -263,14 +263,15 @@ void dispatch_taps(int taps, const Body& body) {
 }  // namespace
 
 bool winograd_takes(ConvPass pass, const Conv2dShape& s) {
-  // With fewer channels the transforms cost more than the products save; with fewer tiles those of the weights do.
-  constexpr std::int64_t kFewestChannels = 2 * kLane;
-  constexpr std::int64_t kFewestTiles = kTileRows;
   if (s.r != s.s || (s.r != 3 && s.r != 4) || s.stride_h != s.stride_w || s.stride_h > 2) return false;
-  if (s.c % kLane != 0 || s.k % kLane != 0 || std::min(s.c, s.k) < kFewestChannels) return false;
+  // With fewer channels the transforms cost more than the products save, which is less at stride 2.
+  const std::int64_t fewest_channels = s.stride_h * 2 * kLane;
+  if (s.c % kLane != 0 || s.k % kLane != 0 || std::min(s.c, s.k) < fewest_channels) return false;
+  // With fewer tiles those of the weights do, and those of their gradient.
+  const std::int64_t fewest_tiles = pass == ConvPass::grad_weight ? 2 * kTileRows : kTileRows;
   const Problem problem =
       pass == ConvPass::grad_input ? grad_input_problem(s, nullptr) : forward_problem(s, nullptr);
-  return problem.tiles() >= kFewestTiles;
+  return problem.tiles() >= fewest_tiles;
 }
 
 std::int64_t winograd_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& shape) {

@@ -112,15 +112,9 @@ template <typename T, int Rows, int Vecs>
 void block_tile(const ValidConv<T>& c, const ImageRows<T>& rows, std::int64_t row, std::int64_t column,
                 const T* weights, const T* bias, T* out, std::int64_t columns) {
   Tile<T, Rows, Vecs> tile;
-  tile.clear();
-  const std::int64_t steps = c.window_row();
-  for (std::int64_t r = 0; r < c.kernel_h; ++r) {
-    tile.accumulate(rows.at(row + r, column), c.stride_w * rows.channels, 1,
-                    weights + r * steps * Vecs * kLanes<T>, Vecs * kLanes<T>, steps);
-  }
-  for (int i = 0; i < Rows; ++i) {
-    for (int v = 0; v < Vecs; ++v) tile.acc[i][v] += load(bias + v * kLanes<T>);
-  }
+  tile.fill(bias);
+  tile.accumulate(rows.at(row, column), c.stride_w * rows.channels, 1, weights, Vecs * kLanes<T>,
+                  c.window_row(), c.kernel_h, rows.width * rows.channels);
   tile.store_rows(out, c.out_column, columns);
 }
 

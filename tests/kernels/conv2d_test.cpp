@@ -168,18 +168,18 @@ TEST_CASE("conv2d kernels: bit-equal for any number of threads") {
 TEST_CASE("conv2d kernels: Winograd's equal the reference to their own tolerance", "[threads]") {
   // Ragged tiles, half panels, uneven padding, more channels than a chunk, and fewer tiles than threads.
   const std::vector<Conv2dShape> winograd_shapes{
-      {.n = 2, .h = 7, .w = 9, .c = 32, .k = 48, .r = 3, .s = 3, .padding = Padding2d::all(1)},
+      {.n = 3, .h = 9, .w = 13, .c = 32, .k = 48, .r = 3, .s = 3, .padding = Padding2d::all(1)},
       {.n = 1, .h = 13, .w = 30, .c = 48, .k = 32, .r = 3, .s = 3, .padding = {2, 0, 1, 2}},
-      {.n = 1, .h = 18, .w = 18, .c = 64, .k = 160, .r = 3, .s = 3},
+      {.n = 2, .h = 18, .w = 18, .c = 64, .k = 160, .r = 3, .s = 3},
       {.n = 3, .h = 33, .w = 5, .c = 32, .k = 32, .r = 3, .s = 3, .padding = Padding2d::all(1)},
-      {.n = 1, .h = 18, .w = 19, .c = 256, .k = 256, .r = 3, .s = 3},
+      {.n = 1, .h = 18, .w = 26, .c = 256, .k = 256, .r = 3, .s = 3},
       {.n = 1, .h = 17, .w = 14, .c = 32, .k = 80, .r = 4, .s = 4, .padding = Padding2d::all(2)},
       {.n = 2, .h = 11, .w = 16, .c = 48, .k = 32, .r = 4, .s = 4, .padding = {1, 2, 0, 1}},
-      strided(3, {.n = 1, .h = 40, .w = 33, .c = 32, .k = 64, .padding = Padding2d::all(1)}),
-      strided(3, {.n = 2, .h = 29, .w = 30, .c = 48, .k = 32, .padding = {0, 1, 1, 0}}),
-      strided(3, {.n = 1, .h = 36, .w = 41, .c = 64, .k = 48, .padding = Padding2d::all(2)}),
-      strided(4, {.n = 1, .h = 37, .w = 32, .c = 32, .k = 96, .padding = Padding2d::all(2)}),
-      strided(4, {.n = 3, .h = 21, .w = 36, .c = 48, .k = 32, .padding = {1, 1, 2, 1}})};
+      strided(3, {.n = 1, .h = 48, .w = 53, .c = 64, .k = 80, .padding = Padding2d::all(1)}),
+      strided(3, {.n = 2, .h = 29, .w = 50, .c = 80, .k = 64, .padding = {0, 1, 1, 0}}),
+      strided(3, {.n = 1, .h = 56, .w = 41, .c = 64, .k = 64, .padding = Padding2d::all(2)}),
+      strided(4, {.n = 1, .h = 37, .w = 62, .c = 64, .k = 96, .padding = Padding2d::all(2)}),
+      strided(4, {.n = 3, .h = 31, .w = 36, .c = 80, .k = 64, .padding = {1, 1, 2, 1}})};
   std::vector<std::unique_ptr<Backend>> fast;
   fast.push_back(make_cpu_backend(1));
   for (const CpuIsa isa : available_cpu_isas()) fast.push_back(make_cpu_backend(3, CpuKernels::fast, isa));
