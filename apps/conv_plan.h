@@ -18,11 +18,12 @@ struct PlanOptions {
 };
 
 struct PlannedConv {
-  std::string network;                           // "generator", "discriminator", "vgg19"
-  std::string layer;                             // "blocks.0.conv1"
-  std::string shape;                             // "1x66x66x256 -> 256, 3x3"
-  double gflop = 0.0;                            // of the forward
-  std::string forward, grad_input, grad_weight;  // as the layer sees them
+  std::string network;                  // "generator", "discriminator", "vgg19"
+  std::string layer;                    // "blocks.0.conv1"
+  std::string shape;                    // "1x66x66x256 -> 256, 3x3"
+  double gflop = 0.0;                   // of the forward
+  std::string forward;                  // at inference
+  std::string grad_input, grad_weight;  // as the layer sees them
 };
 
 // Runs each network once, to see the sizes. Throws Error for sizes that the networks do not take, and for devices that

@@ -90,6 +90,7 @@ std::vector<std::string> algorithms_of(const std::string& device, int number) {
   };
   if (device == "cpu") {
     ask(*make_cpu_backend(1));
+    ask(*make_cpu_backend(1, CpuKernels::bf16));
     return names;
   }
   for (const CudaConvTier tier :

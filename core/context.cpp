@@ -24,9 +24,10 @@ std::shared_ptr<Backend> make_backend(const ContextOptions& options) {
   if (options.device == "cpu") {
     check(options.precision != Precision::tf32,
           "precision tf32 is for GPUs; use float32 on the device 'cpu'");
-    return make_cpu_backend(options.threads, options.reference_kernels ? CpuKernels::reference
-                                             : options.exact           ? CpuKernels::exact
-                                                                       : CpuKernels::fast);
+    return make_cpu_backend(options.threads, options.reference_kernels              ? CpuKernels::reference
+                                             : options.exact                        ? CpuKernels::exact
+                                             : options.precision == Precision::bf16 ? CpuKernels::bf16
+                                                                                    : CpuKernels::fast);
   }
   const CudaOptions cuda{.device = device_number(options.device),
                          .tf32 = options.precision == Precision::tf32,

@@ -59,8 +59,11 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end);
 // Converts the element type; the gradient is converted back.
 Tensor cast(const Tensor& x, DType dtype);
 
-// A float32 tensor in the element type of the context's precision; others, and all of them under float32 and tf32,
-// as they are. Networks pass their input through it; layers convert their parameters to their input's type.
+// The element type of maps: bfloat16 under bf16, but float32 on the CPU where nothing is recorded: there only products
+// are narrowed, those of the convolutions that take Winograd's algorithm.
+DType compute_type(Context& context);
+// A float32 tensor in that type; others as they are. Networks pass their input through it; layers convert their
+// parameters to their input's type.
 Tensor to_compute_type(const Tensor& x);
 
 // ---- reductions (core/ops/reduce.cpp) ----

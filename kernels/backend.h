@@ -145,6 +145,8 @@ class Backend {
   // y = conv(padded(activation(x * scale + shift)), weight) + bias and its statistics, where the backend has it: for
   // inference. All arrays are float32.
   virtual bool has_conv2d_fused(DType /*dtype*/) const { return false; }
+  // Whether inference in bfloat16 leaves maps in float32 and narrows products only.
+  virtual bool infers_in_float32() const { return false; }
   virtual void conv2d_fused(ConstArray /*x*/, ConstArray /*weight*/, ConstArray /*bias*/, Array /*y*/,
                             const Conv2dShape& /*shape*/, const ConvFusion& /*fusion*/) {
     fail("device '", name(), "' has no fused convolution");
@@ -233,6 +235,7 @@ class Backend {
 enum class CpuKernels : std::uint8_t {
   fast,       // blocked and vectorised
   exact,      // the same without Winograd's convolutions, which round more
+  bf16,       // fast, and Winograd's convolutions of float32 maps multiply bfloat16 where the processor can
   reference,  // the plain loops that specify each kernel
 };
 

@@ -38,6 +38,7 @@ class CountingBackend final : public DryRunBackend {
     use_scratch(device_->conv2d_scratch_bytes(ConvPass::forward, x.dtype, shape));
   }
   bool has_conv2d_fused(DType dtype) const override { return device_->has_conv2d_fused(dtype); }
+  bool infers_in_float32() const override { return device_->infers_in_float32(); }
   void conv2d_fused(ConstArray, ConstArray, ConstArray, Array, const Conv2dShape& shape,
                     const ConvFusion& fusion) override {
     use_scratch(device_->conv2d_fused_scratch_bytes(shape, fusion));

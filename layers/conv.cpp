@@ -131,6 +131,23 @@ std::string Conv2d::details() const {
   return out.str();
 }
 
+Conv2dShape Conv2d::shape_for(const Shape& input) const {
+  return {.n = input[0],
+          .h = input[1],
+          .w = input[2],
+          .c = config_.in_channels,
+          .k = config_.out_channels,
+          .r = config_.kernel_h,
+          .s = config_.kernel_w,
+          .stride_h = config_.stride,
+          .stride_w = config_.stride,
+          .padding = padding_for(input[1], input[2])};
+}
+
+std::string Conv2d::algorithm(const Tensor& x, const Tensor& /*y*/) const {
+  return context().backend().conv2d_algorithm(ConvPass::forward, x.dtype(), shape_for(x.shape()));
+}
+
 std::int64_t Conv2d::multiply_adds(const Shape& /*input*/, const Shape& output) const {
   return output.numel() * config_.kernel_h * config_.kernel_w * config_.in_channels;
 }
@@ -181,6 +198,23 @@ std::string ConvTranspose2d::details() const {
   if (!config_.bias) out << ", no bias";
   print_epilogue(out, config_.epilogue);
   return out.str();
+}
+
+Conv2dShape ConvTranspose2d::shape_for(const Shape& output) const {
+  return {.n = output[0],
+          .h = output[1],
+          .w = output[2],
+          .c = config_.out_channels,
+          .k = config_.in_channels,
+          .r = config_.kernel_h,
+          .s = config_.kernel_w,
+          .stride_h = config_.stride,
+          .stride_w = config_.stride,
+          .padding = config_.padding};
+}
+
+std::string ConvTranspose2d::algorithm(const Tensor& x, const Tensor& y) const {
+  return context().backend().conv2d_algorithm(ConvPass::grad_input, x.dtype(), shape_for(y.shape()));
 }
 
 std::int64_t ConvTranspose2d::multiply_adds(const Shape& input, const Shape& /*output*/) const {

@@ -40,6 +40,9 @@ class Conv2d final : public Module {
   std::string kind() const override { return "Conv2d"; }
   std::string details() const override;
   std::int64_t multiply_adds(const Shape& input, const Shape& output) const override;
+  std::string algorithm(const Tensor& x, const Tensor& y) const override;
+  // Of the layer's convolution of an input.
+  Conv2dShape shape_for(const Shape& input) const;
   const Conv2dConfig& config() const { return config_; }  // kernel_h and kernel_w are filled in
 
   // The zeros around an image of this size.
@@ -83,6 +86,9 @@ class ConvTranspose2d final : public Module {
   std::string kind() const override { return "ConvTranspose2d"; }
   std::string details() const override;
   std::int64_t multiply_adds(const Shape& input, const Shape& output) const override;
+  std::string algorithm(const Tensor& x, const Tensor& y) const override;
+  // Of the convolution whose gradient of the input this layer's forward is.
+  Conv2dShape shape_for(const Shape& output) const;
   const ConvTranspose2dConfig& config() const { return config_; }
 
   // The layer with another margin cut from the result, or added at its bottom: of a part of an image.

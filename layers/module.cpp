@@ -16,6 +16,7 @@ Tensor Module::observed(const Tensor& x, Tensor y) const {
 }
 
 std::int64_t Module::multiply_adds(const Shape& /*input*/, const Shape& /*output*/) const { return 0; }
+std::string Module::algorithm(const Tensor& /*x*/, const Tensor& /*y*/) const { return {}; }
 
 // ---- names ----
 

@@ -63,6 +63,8 @@ class Module {
   virtual std::string details() const { return {}; }
   // Of one forward, given what came in and went out; children not included.
   virtual std::int64_t multiply_adds(const Shape& input, const Shape& output) const;
+  // How the device computes the forward that took x to y: "winograd". Empty for layers that it computes in one way only.
+  virtual std::string algorithm(const Tensor& x, const Tensor& y) const;
 
   Context& context() const { return *context_; }
 

@@ -13,6 +13,7 @@ namespace {
 
 struct Seen {
   int calls = 0;
+  std::string algorithm;
   Shape output;
   std::int64_t multiply_adds = 0;
   std::int64_t output_bytes = 0;
@@ -61,6 +62,7 @@ std::map<const Module*, Seen> observe_forward(Module& module, const Shape& input
   observed_forward(module, zeros, [&seen](const Module& called, const Tensor& x, const Tensor& y) {
     Seen& entry = seen[&called];
     ++entry.calls;
+    entry.algorithm = called.algorithm(x, y);
     entry.output = y.shape();
     entry.output_bytes = y.bytes();
     entry.multiply_adds += called.multiply_adds(x.shape(), y.shape());
@@ -117,6 +119,7 @@ Summary summary(Module& module, const Shape& input) {
     row.depth = depth_of(entry.name);
     if (const auto found = seen.find(entry.module); found != seen.end()) {
       row.calls = found->second.calls;
+      row.algorithm = found->second.algorithm;
       row.output = found->second.output;
       row.multiply_adds = found->second.multiply_adds;
       row.output_bytes = found->second.output_bytes;
@@ -141,12 +144,14 @@ Summary summary(Module& module, const Shape& input) {
 }
 
 std::string to_string(const Summary& summary) {
-  const std::vector<std::string> titles{"Name", "Layer", "Output", "Parameters", "GMAC", "Output MiB"};
+  const std::vector<std::string> titles{"Name",       "Layer", "Output",    "Algorithm",
+                                        "Parameters", "GMAC",  "Output MiB"};
   std::vector<std::vector<std::string>> table{titles};
   for (const SummaryRow& row : summary.rows) {
     table.push_back({row.name.empty() ? "(network)" : row.name, layer_text(row),
-                     row.calls > 0 ? to_string(row.output) : "not reached", with_commas(row.parameters),
-                     giga(row.multiply_adds, 1.0), row.calls > 0 ? mebi(row.output_bytes) : ""});
+                     row.calls > 0 ? to_string(row.output) : "not reached", row.algorithm,
+                     with_commas(row.parameters), giga(row.multiply_adds, 1.0),
+                     row.calls > 0 ? mebi(row.output_bytes) : ""});
   }
   std::vector<std::size_t> width(titles.size(), 0);
   for (const auto& line : table) {
@@ -159,7 +164,7 @@ std::string to_string(const Summary& summary) {
   std::ostringstream out;
   for (std::size_t row = 0; row < table.size(); ++row) {
     for (std::size_t i = 0; i < titles.size(); ++i) {
-      const bool number = i >= 3;
+      const bool number = i >= 4;
       out << (i > 0 ? "  " : "") << (number ? std::right : std::left) << std::setw(static_cast<int>(width[i]))
           << table[row][i];
     }

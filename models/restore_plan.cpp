@@ -89,8 +89,8 @@ RestorePlan plan_restoration(Module& generator, const Shape& image, const Restor
   };
   if (!plans.empty() && (fits(plans.front()) || banded == nullptr)) return plans.front();
   if (banded != nullptr) {
-    const DType dtype = context.precision() == Precision::bf16 ? DType::bfloat16 : DType::float32;
-    for (const RestorePlan& plan : banded_plans(*banded, image, limits.tile_rows, dtype)) {
+    const NoGrad no_grad(context);
+    for (const RestorePlan& plan : banded_plans(*banded, image, limits.tile_rows, compute_type(context))) {
       plans.push_back(plan);
       if (fits(plans.back())) return plans.back();
     }

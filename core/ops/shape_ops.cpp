@@ -107,10 +107,14 @@ Tensor cast(const Tensor& x, DType dtype) {
                 });
 }
 
+DType compute_type(Context& context) {
+  const bool float32_maps = !context.grad_enabled() && context.backend().infers_in_float32();
+  return context.precision() == Precision::bf16 && !float32_maps ? DType::bfloat16 : DType::float32;
+}
+
 Tensor to_compute_type(const Tensor& x) {
   check_defined("to_compute_type", x);
-  const bool narrow = x.dtype() == DType::float32 && x.context().precision() == Precision::bf16;
-  return narrow ? cast(x, DType::bfloat16) : x;
+  return x.dtype() == DType::float32 ? cast(x, compute_type(x.context())) : x;
 }
 
 }  // namespace dg

@@ -26,15 +26,17 @@ const T* optional(ConstArray array) {
 }
 
 void forward(Machine& m, const float* x, const float* weight, const float* bias, float* y,
-             const Conv2dShape& s) {
-  takes_winograd(m, ConvPass::forward, s) ? conv2d_winograd(m, {.x = x}, weight, bias, y, nullptr, nullptr, s)
-                                          : conv2d_direct<float>(m, {.x = x}, weight, bias, y, s);
+             const Conv2dShape& s, DType products) {
+  takes_winograd(m, ConvPass::forward, s)
+      ? conv2d_winograd(m, {.x = x}, weight, bias, y, nullptr, nullptr, s, products)
+      : conv2d_direct<float>(m, {.x = x}, weight, bias, y, s);
 }
 
 void grad_input(Machine& m, const float* dy, const float* weight, const float* bias, float* dx,
-                const Conv2dShape& s) {
-  takes_winograd(m, ConvPass::grad_input, s) ? conv2d_grad_input_winograd(m, dy, weight, bias, dx, s)
-                                             : conv2d_grad_input_direct(m, dy, weight, bias, dx, s);
+                const Conv2dShape& s, DType products) {
+  takes_winograd(m, ConvPass::grad_input, s)
+      ? conv2d_grad_input_winograd(m, dy, weight, bias, dx, s, products)
+      : conv2d_grad_input_direct(m, dy, weight, bias, dx, s);
 }
 
 void grad_weight(Machine& m, const float* x, const float* dy, float* dw, const Conv2dShape& s) {
@@ -49,7 +51,10 @@ bool takes_winograd(const Machine& m, ConvPass pass, const Conv2dShape& s) {
 }
 
 std::string conv2d_algorithm(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& s) {
-  return dtype != DType::float64 && takes_winograd(m, pass, s) ? "winograd" : "direct";
+  if (dtype == DType::float64 || !takes_winograd(m, pass, s)) return "direct";
+  const bool narrow =
+      m.products == DType::bfloat16 && dtype == DType::float32 && pass != ConvPass::grad_weight;
+  return narrow ? "winograd_bf16" : "winograd";
 }
 
 std::int64_t conv2d_scratch_bytes(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& s) {
@@ -64,7 +69,8 @@ std::int64_t conv2d_scratch_bytes(const Machine& m, ConvPass pass, DType dtype, 
 void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& s) {
   switch (x.dtype) {
     case DType::float32:
-      return forward(m, x.as<float>(), weight.as<float>(), optional<float>(bias), y.as<float>(), s);
+      return forward(m, x.as<float>(), weight.as<float>(), optional<float>(bias), y.as<float>(), s,
+                     m.products);
     case DType::float64:
       return conv2d_direct<double>(m, {.x = x.as<double>()}, weight.as<double>(), optional<double>(bias),
                                    y.as<double>(), s);
@@ -73,7 +79,7 @@ void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array 
       const Widened filter(m, weight, s.weight_numel());
       const Widened shift(m, bias, s.k);
       const Widened out(m, s.output_numel());
-      forward(m, in.data(), filter.data(), shift.data(), out.data(), s);
+      forward(m, in.data(), filter.data(), shift.data(), out.data(), s, DType::float32);
       return cast(m, out.array(), y, s.output_numel());
     }
   }
@@ -83,7 +89,8 @@ void conv2d_grad_input(Machine& m, ConstArray dy, ConstArray weight, ConstArray 
                        const Conv2dShape& s) {
   switch (dy.dtype) {
     case DType::float32:
-      return grad_input(m, dy.as<float>(), weight.as<float>(), optional<float>(bias), dx.as<float>(), s);
+      return grad_input(m, dy.as<float>(), weight.as<float>(), optional<float>(bias), dx.as<float>(), s,
+                        m.products);
     case DType::float64:
       return conv2d_grad_input_direct(m, dy.as<double>(), weight.as<double>(), optional<double>(bias),
                                       dx.as<double>(), s);
@@ -92,7 +99,7 @@ void conv2d_grad_input(Machine& m, ConstArray dy, ConstArray weight, ConstArray 
       const Widened filter(m, weight, s.weight_numel());
       const Widened shift(m, bias, s.c);
       const Widened out(m, s.input_numel());
-      grad_input(m, grad.data(), filter.data(), shift.data(), out.data(), s);
+      grad_input(m, grad.data(), filter.data(), shift.data(), out.data(), s, DType::float32);
       return cast(m, out.array(), dx, s.input_numel());
     }
   }

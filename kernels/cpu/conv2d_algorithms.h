@@ -25,11 +25,12 @@ std::int64_t direct_scratch_numel(const Machine& m, ConvPass pass, const Conv2dS
 
 // ---- conv2d_winograd.cpp: 3x3 and 4x4, stride 1 and 2, with fewer multiplications and some of the accuracy ----
 bool winograd_takes(ConvPass pass, const Conv2dShape& shape);
-// mean and variance (N, K) of y per image and channel may be null.
+// mean and variance (N, K) of y per image and channel may be null. products: of float32 or, where m.products says
+// so, bfloat16.
 void conv2d_winograd(Machine& m, const ConvSource<float>& x, const float* weight, const float* bias, float* y,
-                     float* mean, float* variance, const Conv2dShape& shape);
+                     float* mean, float* variance, const Conv2dShape& shape, DType products = DType::float32);
 void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight, const float* bias,
-                                float* dx, const Conv2dShape& shape);
+                                float* dx, const Conv2dShape& shape, DType products = DType::float32);
 // conv2d_grad_weight_winograd.cpp
 void conv2d_grad_weight_winograd(Machine& m, const float* x, const float* dy, float* dw,
                                  const Conv2dShape& shape);

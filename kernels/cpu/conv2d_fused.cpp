@@ -30,7 +30,7 @@ void conv2d_fused(Machine& m, const float* x, const float* weight, const float* 
     conv2d_direct(m, source, weight, bias, y, s);
     if (mean != nullptr) moments(m, y, mean, variance, {s.n, s.p() * s.q(), s.k});
   } else {
-    conv2d_winograd(m, source, weight, bias, y, mean, variance, s);
+    conv2d_winograd(m, source, weight, bias, y, mean, variance, s, m.products);
   }
 }
 

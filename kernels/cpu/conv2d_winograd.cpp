@@ -8,8 +8,8 @@
 // Tiles go through in groups. First V of a group, one task a tile: it stays in the third-level cache. Then one task =
 // one panel of output channels of a part of the group: block by block of input channels it transforms the panel's weights
 // to U and adds the products to M, for all positions, and at the end goes back to pixels. U and M stay in the second-level
-// cache, a position's share of U in the first, and each value of U serves all tiles of the part; U as a whole, four times
-// the weights, is never written. V is read once for each panel.
+// cache, a position's share of U in the first, and each value of U serves all tiles of the part; U as a whole, several
+// times the weights, is never written. V is read once for each panel.
 //
 // With stride 2 the phases of the image are further channels (winograd_tiles.h).
 // grad_input is the same with the weights turned around and their channels exchanged; with stride 2, the phases of its
@@ -18,11 +18,15 @@
 // A forward for inference reads its pixels through a normalisation and a border (conv_source.h) and gathers the
 // statistics of what it writes, tile by tile (moments.h).
 //
+// Where bfloat16 was asked for and the processor multiplies it, V and U are of that type (product_types.h): twice the
+// products, in half the memory.
+//
 // Tolerance: sums of C products, but the transforms' factors (up to 16 and 1/24) cost accuracy. Against float64, the
 // error relative to the largest result stays below 3e-5 for the presets' shapes (tests/kernels/conv2d_test.cpp).
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/fma_tile.h"
 #include "kernels/cpu/moments.h"
+#include "kernels/cpu/product_types.h"
 #include "kernels/cpu/winograd_outputs.h"
 #include "kernels/cpu/winograd_tiles.h"
 #include "kernels/cpu/winograd_weights.h"
@@ -129,17 +133,19 @@ struct Scratch {
   std::int64_t v_row, v_stride, u_stride, m_stride;
 
   std::int64_t v_numel() const { return kPositions * v_stride; }
-  std::int64_t thread_numel() const { return kPositions * (u_stride + m_stride); }
+  std::int64_t u_numel() const { return kPositions * u_stride; }
+  std::int64_t m_numel() const { return kPositions * m_stride; }
 };
 
 // M (tiles, panel) += V (tiles, c) * U (c, panel), at one position. `fresh`: M is not read.
-void multiply(const float* v, std::int64_t v_row, const float* u, float* m, std::int64_t tiles,
-              std::int64_t channels, bool fresh) {
+template <typename P>
+void multiply(const P* v, std::int64_t v_row, const P* u, float* m, std::int64_t tiles, std::int64_t channels,
+              bool fresh) {
   for_row_groups(tiles, [&](std::int64_t first, std::int64_t count) {
     dispatch_rows(count, [&]<int Rows>() {
-      Tile<float, Rows, 2> tile;
+      ProductTile<P, Rows, 2> tile;
       tile.clear();
-      tile.accumulate(v + first * v_row, v_row, 1, u, kPanel, channels);
+      tile.accumulate_row(v + first * v_row, v_row, u, channels);
       float* const target = m + first * kPanel;
       fresh ? tile.store_rows(target, kPanel, kPanel) : tile.add_rows(target, kPanel, kPanel);
     });
@@ -147,9 +153,9 @@ void multiply(const float* v, std::int64_t v_row, const float* u, float* m, std:
 }
 
 // M of one panel of some tiles.
-template <int Taps>
-void multiply_panel(const Problem& s, const Scratch& sizes, std::int64_t panel, const float* v,
-                    std::int64_t tiles, float* u, float* m) {
+template <int Taps, typename P>
+void multiply_panel(const Problem& s, const Scratch& sizes, std::int64_t panel, const P* v,
+                    std::int64_t tiles, P* u, float* m) {
   std::array<bool, kPositions> fresh;
   fresh.fill(true);
   for (std::int64_t c = 0; c < s.in.all_channels();) {
@@ -198,15 +204,16 @@ void store_panel(const Problem& s, const Scratch& sizes, std::int64_t panel, con
 }
 
 // mean and variance (n, channels) of the result may be null.
-template <int Taps>
+template <int Taps, typename P>
 void convolve(Machine& m, const Problem& s, const ConvSource<float>& x, const float* bias, float* y,
               float* mean = nullptr, float* variance = nullptr) {
   constexpr int kOutputs = outputs_of(Taps);
   const Parts parts(s, mean != nullptr);
   const std::int64_t per_group = parts.per_group(m, s);
   const Scratch sizes(m, s, parts);
-  const auto v = m.workspace.borrow<float>(sizes.v_numel());
-  const auto scratch = m.workspace.borrow<float>(m.threads.size() * sizes.thread_numel());
+  const auto v = m.workspace.borrow<P>(sizes.v_numel());
+  const auto u = m.workspace.borrow<P>(m.threads.size() * sizes.u_numel());
+  const auto products = m.workspace.borrow<float>(m.threads.size() * sizes.m_numel());
   const auto zeros = m.workspace.borrow<float>(s.in.channels);
   std::fill_n(zeros.data(), s.in.channels, 0.0F);
   const MomentParts moment_parts{parts.sets, parts.per_set, s.out.channels};
@@ -225,21 +232,20 @@ void convolve(Machine& m, const Problem& s, const ConvSource<float>& x, const fl
     std::atomic<std::int64_t> next{0};
     const std::int64_t tasks = panels * (last_part - first_part);
     m.threads.run(std::min<std::int64_t>(m.threads.size(), tasks), [&](std::int64_t worker) {
-      float* const u = scratch.data() + worker * sizes.thread_numel();
-      float* const products = u + kPositions * sizes.u_stride;
+      float* const sums = products.data() + worker * sizes.m_numel();
       for (std::int64_t task = next++; task < tasks; task = next++) {
         const std::int64_t part = first_part + task / panels;
         const std::int64_t panel = task % panels;
         const std::int64_t first = parts.begin(part);
         const std::int64_t tiles = parts.end(part) - first;
-        multiply_panel<Taps>(s, sizes, panel, v.data() + (first - first_tile) * sizes.v_row, tiles, u,
-                             products);
+        multiply_panel<Taps>(s, sizes, panel, v.data() + (first - first_tile) * sizes.v_row, tiles,
+                             u.data() + worker * sizes.u_numel(), sums);
         TaskMoments moments;
         if (mean != nullptr) {
           moments.mean = partial.data() + moment_parts.offset(0, part);
           moments.m2 = moments.mean + s.out.channels;
         }
-        store_panel<kOutputs>(s, sizes, panel, products, first, tiles, bias, y, moments);
+        store_panel<kOutputs>(s, sizes, panel, sums, first, tiles, bias, y, moments);
       }
     });
   }
@@ -252,12 +258,18 @@ void convolve(Machine& m, const Problem& s, const ConvSource<float>& x, const fl
       [&](std::int64_t part) { return pixels[static_cast<std::size_t>(part)]; }, mean, variance);
 }
 
-// body.template operator()<Taps>() for the taps of a phase.
+// body.template operator()<Taps, P>() for the taps of a phase and the operands of the products.
 template <typename Body>
-void dispatch_taps(int taps, const Body& body) {
-  if (taps == 2) return body.template operator()<2>();
-  if (taps == 3) return body.template operator()<3>();
-  body.template operator()<4>();
+void dispatch(int taps, DType products, const Body& body) {
+  const auto with_taps = [&]<int Taps>() {
+    if constexpr (kHasBf16Products) {
+      if (products == DType::bfloat16) return body.template operator()<Taps, bfloat16>();
+    }
+    body.template operator()<Taps, float>();
+  };
+  if (taps == 2) return with_taps.template operator()<2>();
+  if (taps == 3) return with_taps.template operator()<3>();
+  with_taps.template operator()<4>();
 }
 
 }  // namespace
@@ -279,19 +291,21 @@ std::int64_t winograd_scratch_numel(const Machine& m, ConvPass pass, const Conv2
   const Problem s =
       pass == ConvPass::forward ? forward_problem(shape, nullptr) : grad_input_problem(shape, nullptr);
   const Scratch sizes(m, s, Parts(s, false));
-  return sizes.v_numel() + m.threads.size() * sizes.thread_numel();
+  return sizes.v_numel() + m.threads.size() * (sizes.u_numel() + sizes.m_numel());
 }
 
 void conv2d_winograd(Machine& m, const ConvSource<float>& x, const float* weight, const float* bias, float* y,
-                     float* mean, float* variance, const Conv2dShape& shape) {
+                     float* mean, float* variance, const Conv2dShape& shape, DType products) {
   const Problem s = forward_problem(shape, weight);
-  dispatch_taps(s.weights.taps(), [&]<int Taps>() { convolve<Taps>(m, s, x, bias, y, mean, variance); });
+  dispatch(s.weights.taps(), products,
+           [&]<int Taps, typename P>() { convolve<Taps, P>(m, s, x, bias, y, mean, variance); });
 }
 
 void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight, const float* bias,
-                                float* dx, const Conv2dShape& shape) {
+                                float* dx, const Conv2dShape& shape, DType products) {
   const Problem s = grad_input_problem(shape, weight);
-  dispatch_taps(s.weights.taps(), [&]<int Taps>() { convolve<Taps>(m, s, {.x = dy}, bias, dx); });
+  dispatch(s.weights.taps(), products,
+           [&]<int Taps, typename P>() { convolve<Taps, P>(m, s, {.x = dy}, bias, dx); });
 }
 
 }  // namespace dg::cpu::DG_CPU_ISA

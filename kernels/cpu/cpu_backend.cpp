@@ -1,6 +1,7 @@
 // The CPU as a Backend: memory from the heap, kernels from the files beside this one.
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/product_types.h"
 #include "kernels/cpu/reference.h"
 #include "kernels/cpu/vector.h"
 
@@ -13,14 +14,17 @@ namespace {
 class CpuBackend final : public Backend {
  public:
   CpuBackend(int threads, CpuKernels kernels)
-      : machine_(threads > 0 ? threads : available_threads(), kernels == CpuKernels::exact),
+      : machine_(threads > 0 ? threads : available_threads(), kernels == CpuKernels::exact,
+                 kernels == CpuKernels::bf16 && has_bf16_products() ? DType::bfloat16 : DType::float32),
         plain_(kernels == CpuKernels::reference) {}
 
   std::string name() const override { return "cpu"; }
   std::string description() const override {
     const int threads = machine_.threads.size();
     return "cpu, " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + DG_CPU_ISA_NAME +
-           " (" + std::to_string(kVectorBytes * 8) + "-bit vectors)" + (plain_ ? ", reference kernels" : "");
+           " (" + std::to_string(kVectorBytes * 8) + "-bit vectors)" +
+           (machine_.products == DType::bfloat16 ? ", bf16 products" : "") +
+           (plain_ ? ", reference kernels" : "");
   }
 
   void* allocate(std::int64_t bytes) override { return allocate_aligned(bytes).release(); }
@@ -60,6 +64,7 @@ class CpuBackend final : public Backend {
     const UnaryOp op = epilogue.activation == Activation::tanh ? UnaryOp::tanh : UnaryOp::leaky_relu;
     isa::unary(machine_, op, y, y, shape.output_numel(), epilogue.slope, 0.0);
   }
+  bool infers_in_float32() const override { return true; }
   bool has_conv2d_fused(DType dtype) const override { return dtype == DType::float32 && !plain_; }
   void conv2d_fused(ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& shape,
                     const ConvFusion& fusion) override {

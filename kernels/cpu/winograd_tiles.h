@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/conv_source.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/product_types.h"
 #include "kernels/cpu/vector.h"
 #include "kernels/cpu/winograd.h"
 
@@ -68,7 +69,7 @@ inline Absent absent_products(const Conv2dShape& s, int line) {
 }
 
 // B^T d B of one tile, a register of channels at a time: position p of channel c of a phase goes to
-// target(phase * channels + c) + p * stride. `zeros`: as many as there are channels, read where the tile leaves an image with a
+// target(phase * channels + c) + p * stride, as float or bfloat16. `zeros`: as many as there are channels, read where the tile leaves an image with a
 // border of zeros. kNormalised: whether the source has a scale.
 template <bool kNormalised, typename Target>
 inline void transform_tile(const TileGrid& grid, const ConvSource<float>& in, const TilePlace& at,
@@ -102,11 +103,11 @@ inline void transform_tile(const TileGrid& grid, const ConvSource<float>& in, co
         transform_input({pixel(i, 0), pixel(i, 1), pixel(i, 2), pixel(i, 3), pixel(i, 4), pixel(i, 5)},
                         rows[i]);
       }
-      float* const to = target(phase * grid.channels + c);
+      auto* const to = target(phase * grid.channels + c);
       for (int j = 0; j < kTile; ++j) {
         Vec<float> column[kTile];
         transform_input({rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j]}, column);
-        for (int i = 0; i < kTile; ++i) store(to + (i * kTile + j) * stride, column[i]);
+        for (int i = 0; i < kTile; ++i) store_operands(to + (i * kTile + j) * stride, column[i]);
       }
     }
   }

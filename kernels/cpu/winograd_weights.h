@@ -53,13 +53,14 @@ struct WinogradWeights {
   }
 };
 
-// G g G^T of one panel and the input channels [first_c, last_c): U[position][c][k in panel], positions `stride` apart; zeros
-// beyond the last output.
-template <int Taps>
+// G g G^T of one panel and the input channels [first_c, last_c): U[position][c][k in panel], positions `stride` apart, as
+// the right operands of products of P; zeros beyond the last output.
+template <int Taps, typename P>
 void transform_weights(const WinogradWeights& w, std::int64_t panel, std::int64_t first_c,
-                       std::int64_t last_c, float* u, std::int64_t stride) {
+                       std::int64_t last_c, P* u, std::int64_t stride) {
   using namespace winograd;
   constexpr std::int64_t kLane = kLanes<float>;
+  constexpr int kSteps = kStepsAtOnce<P>;
   for (std::int64_t c = first_c; c < last_c; c += kLane) {
     const std::int64_t phase = w.forward() ? c / w.channels() : panel / w.panels_of_phase();
     for (std::int64_t lanes = 0; lanes < kWinogradPanel; lanes += kLane) {
@@ -68,20 +69,26 @@ void transform_weights(const WinogradWeights& w, std::int64_t panel, std::int64_
       for (int r = 0; r < Taps; ++r) {
         for (int t = 0; t < Taps; ++t) w.load_tap(k, r, t, phase, c % w.channels(), g[r][t]);
       }
-      for (std::int64_t i = 0; i < kLane; ++i) {
-        Vec<float> columns[Taps][kTile];  // [t]: the column of taps t, transformed
-        for (int t = 0; t < Taps; ++t) {
-          Vec<float> taps[Taps];
-          for (int r = 0; r < Taps; ++r) taps[r] = g[r][t][i];
-          transform_filter(taps, columns[t]);
+      for (std::int64_t i = 0; i < kLane; i += kSteps) {
+        Vec<float> columns[kSteps][Taps][kTile];  // [t]: the column of taps t, transformed
+        for (int step = 0; step < kSteps; ++step) {
+          for (int t = 0; t < Taps; ++t) {
+            Vec<float> taps[Taps];
+            for (int r = 0; r < Taps; ++r) taps[r] = g[r][t][i + step];
+            transform_filter(taps, columns[step][t]);
+          }
         }
-        float* target = u + (c - first_c + i) * kWinogradPanel + lanes;
+        P* const target = u + (c - first_c + i) * kWinogradPanel + lanes * kSteps;
         for (int j = 0; j < kTile; ++j) {
-          Vec<float> taps[Taps];
-          for (int t = 0; t < Taps; ++t) taps[t] = columns[t][j];
-          Vec<float> row[kTile];
-          transform_filter(taps, row);
-          for (int p = 0; p < kTile; ++p) store(target + (j * kTile + p) * stride, row[p]);
+          Vec<float> rows[kTile][kSteps];
+          for (int step = 0; step < kSteps; ++step) {
+            Vec<float> taps[Taps];
+            for (int t = 0; t < Taps; ++t) taps[t] = columns[step][t][j];
+            Vec<float> row[kTile];
+            transform_filter(taps, row);
+            for (int p = 0; p < kTile; ++p) rows[p][step] = row[p];
+          }
+          for (int p = 0; p < kTile; ++p) store_steps(target + (j * kTile + p) * stride, rows[p]);
         }
       }
     }
