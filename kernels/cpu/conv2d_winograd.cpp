@@ -276,8 +276,8 @@ void dispatch(int taps, DType products, const Body& body) {
 
 bool winograd_takes(ConvPass pass, const Conv2dShape& s) {
   if (s.r != s.s || (s.r != 3 && s.r != 4) || s.stride_h != s.stride_w || s.stride_h > 2) return false;
-  // With fewer channels the transforms cost more than the products save, which is less at stride 2.
-  const std::int64_t fewest_channels = s.stride_h * 2 * kLane;
+  // With fewer channels the transforms cost more than the products save, which is least for 3x3 at stride 2.
+  const std::int64_t fewest_channels = (s.r == 3 && s.stride_h == 2 ? 4 : 2) * kLane;
   if (s.c % kLane != 0 || s.k % kLane != 0 || std::min(s.c, s.k) < fewest_channels) return false;
   // With fewer tiles those of the weights do, and those of their gradient.
   const std::int64_t fewest_tiles = pass == ConvPass::grad_weight ? 2 * kTileRows : kTileRows;

@@ -111,6 +111,10 @@ Workspace::Borrowed<T> pack_blocks(Machine& m, const ValidConv<T>& c, const Weig
 template <typename T, int Rows, int Vecs>
 void block_tile(const ValidConv<T>& c, const ImageRows<T>& rows, std::int64_t row, std::int64_t column,
                 const T* weights, const T* bias, T* out, std::int64_t columns) {
+  // The memory of the result comes while the sums are made.
+  for (int i = 0; i < Rows; ++i) {
+    for (int v = 0; v < Vecs; ++v) __builtin_prefetch(out + i * c.out_column + v * kLanes<T>, 1);
+  }
   Tile<T, Rows, Vecs> tile;
   tile.fill(bias);
   tile.accumulate(rows.at(row, column), c.stride_w * rows.channels, 1, weights, Vecs * kLanes<T>,
