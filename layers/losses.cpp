@@ -62,12 +62,8 @@ Tensor charbonnier_loss(const Tensor& a, const Tensor& b, double eps) {
 
 Tensor perceptual_loss(const FeatureFunction& features, const Tensor& restored, const Tensor& sharp) {
   check_same_shape("perceptual_loss", restored, sharp);
-  Tensor target;
-  {
-    const NoGrad no_grad(sharp.context());
-    target = features(sharp);
-  }
-  return mse_loss(features(restored), target.detach());
+  // Recorded or not alike: inference may compute in another precision.
+  return mse_loss(features(restored), features(sharp).detach());
 }
 
 Tensor bce_with_logits(const Tensor& scores, double target) {

@@ -13,7 +13,7 @@ struct SummaryRow {
   std::string name;                // dotted path; "" for the network itself
   std::string kind;                // "Conv2d"
   std::string details;             // "3->64, 7x7"
-  std::string algorithm;           // of the last call: "winograd"
+  std::string algorithm;           // of the last call, at inference: "winograd"
   int depth = 0;                   // 0 for the network itself
   int calls = 0;                   // of forward; 0: this input did not reach it
   Shape output;                    // of the last call

@@ -5,7 +5,7 @@
 //   metrics.csv/.jsonl losses, learning rate, images/s, validation scores
 //   report.html     curves, newest strips, configuration: models/report.h
 //   status.json     how the run stands, where it runs, what it said: models/run_folder.h
-//   networks.txt    the layers of both networks, and how they are computed
+//   networks.txt    the layers of both networks, and how a forward without gradients computes them
 //   tensorboard/    event files, with --tensorboard: data/tensorboard.h
 //   checkpoints/       step-<number>.safetensors: everything the next step depends on
 //   generator.safetensors   the newest generator for restoring pictures (the averages where --ema is on)

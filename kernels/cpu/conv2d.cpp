@@ -59,11 +59,13 @@ std::string conv2d_algorithm(const Machine& m, ConvPass pass, DType dtype, const
 
 std::int64_t conv2d_scratch_bytes(const Machine& m, ConvPass pass, DType dtype, const Conv2dShape& s) {
   if (dtype == DType::float64) return direct_scratch_numel(m, pass, s) * size_of(dtype);
-  const std::int64_t arithmetic =
-      takes_winograd(m, pass, s) ? winograd_scratch_numel(m, pass, s) : direct_scratch_numel(m, pass, s);
+  const DType products = dtype == DType::float32 ? m.products : DType::float32;
+  const std::int64_t arithmetic = takes_winograd(m, pass, s)
+                                      ? winograd_scratch_bytes(m, pass, s, products, false)
+                                      : direct_scratch_numel(m, pass, s) * size_of(DType::float32);
   const std::int64_t widened =
       dtype == DType::bfloat16 ? s.input_numel() + s.weight_numel() + s.output_numel() : 0;
-  return (arithmetic + widened) * size_of(DType::float32);
+  return arithmetic + widened * size_of(DType::float32);
 }
 
 void conv2d(Machine& m, ConstArray x, ConstArray weight, ConstArray bias, Array y, const Conv2dShape& s) {

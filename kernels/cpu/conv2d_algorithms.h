@@ -28,14 +28,15 @@ bool winograd_takes(ConvPass pass, const Conv2dShape& shape);
 // mean and variance (N, K) of y per image and channel may be null. products: of float32 or, where m.products says
 // so, bfloat16.
 void conv2d_winograd(Machine& m, const ConvSource<float>& x, const float* weight, const float* bias, float* y,
-                     float* mean, float* variance, const Conv2dShape& shape, DType products = DType::float32);
+                     float* mean, float* variance, const Conv2dShape& shape, DType products);
 void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight, const float* bias,
-                                float* dx, const Conv2dShape& shape, DType products = DType::float32);
+                                float* dx, const Conv2dShape& shape, DType products);
 // conv2d_grad_weight_winograd.cpp
 void conv2d_grad_weight_winograd(Machine& m, const float* x, const float* dy, float* dw,
                                  const Conv2dShape& shape);
-std::int64_t winograd_grad_weight_scratch_numel(const Machine& m, const Conv2dShape& shape);
-// Of all three.
-std::int64_t winograd_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& shape);
+std::int64_t winograd_grad_weight_scratch_bytes(const Machine& m, const Conv2dShape& shape);
+// Of all three; moments: whether mean and variance are asked for.
+std::int64_t winograd_scratch_bytes(const Machine& m, ConvPass pass, const Conv2dShape& shape, DType products,
+                                    bool moments);
 
 }  // namespace dg::cpu::DG_CPU_ISA

@@ -35,10 +35,9 @@ void conv2d_fused(Machine& m, const float* x, const float* weight, const float* 
 }
 
 std::int64_t conv2d_fused_scratch_bytes(const Machine& m, const Conv2dShape& s, const ConvFusion& f) {
-  const std::int64_t numel = takes_winograd(m, ConvPass::forward, s)
-                                 ? winograd_scratch_numel(m, ConvPass::forward, s)
-                                 : direct_scratch_numel(m, ConvPass::forward, s, static_cast<bool>(f.scale));
-  return numel * size_of(DType::float32);
+  if (takes_winograd(m, ConvPass::forward, s))
+    return winograd_scratch_bytes(m, ConvPass::forward, s, m.products, static_cast<bool>(f.mean));
+  return direct_scratch_numel(m, ConvPass::forward, s, static_cast<bool>(f.scale)) * size_of(DType::float32);
 }
 
 }  // namespace dg::cpu::DG_CPU_ISA

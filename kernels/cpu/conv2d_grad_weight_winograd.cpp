@@ -197,17 +197,18 @@ void grad_weight(Machine& m, const Layout& layout, const float* x, const float* 
 
 }  // namespace
 
-std::int64_t winograd_grad_weight_scratch_numel(const Machine& m, const Conv2dShape& s) {
+std::int64_t winograd_grad_weight_scratch_bytes(const Machine& m, const Conv2dShape& s) {
   const Layout layout(s);
-  return kPositions * (layout.v_stride() + layout.d_stride()) + sums_numel(m, layout);
+  return (kPositions * (layout.v_stride() + layout.d_stride()) + sums_numel(m, layout)) *
+         size_of(DType::float32);
 }
 
 void conv2d_grad_weight_winograd(Machine& m, const float* x, const float* dy, float* dw,
                                  const Conv2dShape& s) {
   const Layout layout(s);
-  switch (layout.grid.outputs) {
-    case outputs_of(2): return grad_weight<2>(m, layout, x, dy, dw);
-    case outputs_of(3): return grad_weight<3>(m, layout, x, dy, dw);
+  switch (taps_of_phase(s)) {
+    case 2: return grad_weight<2>(m, layout, x, dy, dw);
+    case 3: return grad_weight<3>(m, layout, x, dy, dw);
     default: return grad_weight<4>(m, layout, x, dy, dw);
   }
 }

@@ -1,5 +1,5 @@
 // 3x3 and 4x4 convolutions of stride 1 and 2 by Winograd's minimal filtering (winograd.h): a quarter of the
-// multiplications at stride 1, between a half and a third at stride 2.
+// multiplications at stride 1, 0.54 (3x3) and 0.36 (4x4) of them at stride 2.
 //
 // The result is cut into tiles, of 4x4 pixels for 3x3 kernels, 3x3 for 4x4, and 5x5 for the halves of a strided one, and
 // the image under it into overlapping tiles of 6x6. Transformed, a tile is 36 positions, and at each of them the
@@ -8,8 +8,8 @@
 // Tiles go through in groups. First V of a group, one task a tile: it stays in the third-level cache. Then one task =
 // one panel of output channels of a part of the group: block by block of input channels it transforms the panel's weights
 // to U and adds the products to M, for all positions, and at the end goes back to pixels. U and M stay in the second-level
-// cache, a position's share of U in the first, and each value of U serves all tiles of the part; U as a whole, several
-// times the weights, is never written. V is read once for each panel.
+// cache, a position's share of U in the first, and each value of U serves all tiles of the part. V is read once for each
+// panel. Of few tiles U as a whole, several times the weights, is never written; of many it is made once and kept.
 //
 // With stride 2 the phases of the image are further channels (winograd_tiles.h).
 // grad_input is the same with the weights turned around and their channels exchanged; with stride 2, the phases of its
@@ -22,7 +22,7 @@
 // products, in half the memory.
 //
 // Tolerance: sums of C products, but the transforms' factors (up to 16 and 1/24) cost accuracy. Against float64, the
-// error relative to the largest result stays below 3e-5 for the presets' shapes (tests/kernels/conv2d_test.cpp).
+// error relative to the largest result stays below 3e-5 (tests/kernels/conv2d_test.cpp).
 #include "kernels/cpu/conv2d_algorithms.h"
 #include "kernels/cpu/fma_tile.h"
 #include "kernels/cpu/moments.h"
@@ -38,10 +38,17 @@ using namespace winograd;
 
 constexpr std::int64_t kLane = kLanes<float>;
 constexpr std::int64_t kPanel = kWinogradPanel;  // output channels of a register tile
-// U of a block and M of a part, 36 positions each, share a second-level cache of 1 MiB and more.
+// U of a block and M of a part, 592 KB each, as they pass through a second-level cache of 1 MiB; half and double the
+// tiles are about as fast.
 constexpr std::int64_t kMostChannels = 4 * kPanel;  // of a block
 constexpr std::int64_t kMostTiles = 128;            // of a part
-constexpr std::int64_t kSkew = kLane;               // or the 36 positions would share one set of the cache
+constexpr std::int64_t kFewParts = 3;
+constexpr std::int64_t kSkew = kLane;  // or the 36 positions would share one set of the cache
+
+// Channels [begin, end) of all phases, within one.
+struct ChannelBlock {
+  std::int64_t phase, begin, end;
+};
 
 // From n images under `in` to images `out` by transformed weights.
 struct Problem {
@@ -52,6 +59,13 @@ struct Problem {
   Absent absent;
 
   std::int64_t tiles() const { return n * in.tiles(); }
+  std::int64_t blocks_of_phase() const { return (in.channels + kMostChannels - 1) / kMostChannels; }
+  std::int64_t blocks() const { return in.phases() * blocks_of_phase(); }
+  ChannelBlock block(std::int64_t i) const {
+    const std::int64_t phase = i / blocks_of_phase();
+    const std::int64_t begin = phase * in.channels + i % blocks_of_phase() * kMostChannels;
+    return {phase, begin, std::min(begin + kMostChannels, (phase + 1) * in.channels)};
+  }
   // Of the channels of the image, or of the result.
   bool absent_input(std::int64_t position, std::int64_t phase) const {
     return in.step > 1 && absent(position, phase);
@@ -69,22 +83,23 @@ Problem forward_problem(const Conv2dShape& s, const float* weight) {
           .absent = absent_products(s, kTile - 1)};
 }
 
-// One direction of grad_input: pixel h of the result, h + pad = step * u + phase, is the sum over taps t of
+// One axis of grad_input: pixel h of the result, h + pad = step * u + phase, is the sum over taps t of
 // dy[u - (taps - 1) + t]. Tiles begin at the first u that any phase has.
-struct Turned {
+struct TurnedAxis {
   std::int64_t border;  // of dy
   std::int64_t crop;    // of the result, before tile 0's pixel
   std::int64_t extent;  // of u
 
-  Turned(std::int64_t input, std::int64_t step, std::int64_t pad, std::int64_t taps)
+  TurnedAxis(std::int64_t input, std::int64_t step, std::int64_t pad, std::int64_t taps)
       : border(taps - 1 - pad / step), crop(pad % step), extent((input - 1 + crop) / step + 1) {}
 };
 
 Problem grad_input_problem(const Conv2dShape& s, const float* weight) {
   const WinogradWeights weights{weight, s, ConvPass::grad_input};
-  const std::int64_t outputs = outputs_of(weights.taps());
-  const Turned down(s.h, s.stride_h, s.padding.top, weights.taps());
-  const Turned across(s.w, s.stride_w, s.padding.left, weights.taps());
+  const int taps = taps_of_phase(s);
+  const std::int64_t outputs = outputs_of(taps);
+  const TurnedAxis down(s.h, s.stride_h, s.padding.top, taps);
+  const TurnedAxis across(s.w, s.stride_w, s.padding.left, taps);
   return {
       .n = s.n,
       .in = {.image_h = s.p(),
@@ -115,6 +130,9 @@ struct Parts {
     return part / per_set * tiles + (part % per_set + 1) * tiles / per_set;
   }
   std::int64_t most() const { return (tiles + per_set - 1) / per_set; }  // tiles of the largest
+  // Whether U is kept: with few parts it is faster to transform the weights anew for each of them than to write U out and
+  // fetch it, with many it is slower.
+  bool keep_weights() const { return count() > kFewParts; }
   // Parts of a group: enough tasks for all threads.
   std::int64_t per_group(const Machine& m, const Problem& s) const {
     const std::int64_t threads = m.threads.size();
@@ -123,17 +141,19 @@ struct Parts {
   }
 };
 
-// Elements of V and, for each thread, of U and M; v_row from tile to tile, the strides from position to position.
+// Elements of V, of blocks of U and of M, for each thread; v_row from tile to tile, the strides from position to position.
 struct Scratch {
   Scratch(const Machine& m, const Problem& s, const Parts& parts)
       : v_row(s.in.all_channels() + kSkew),
         v_stride(parts.per_group(m, s) * parts.most() * v_row + kSkew),
         u_stride(std::min(s.in.channels, kMostChannels) * kPanel + kSkew),
-        m_stride(parts.most() * kPanel + kSkew) {}
+        m_stride(parts.most() * kPanel + kSkew),
+        u_blocks(parts.keep_weights() ? s.weights.panels() * s.blocks() : m.threads.size()) {}
   std::int64_t v_row, v_stride, u_stride, m_stride;
+  std::int64_t u_blocks;  // in memory at one time
 
   std::int64_t v_numel() const { return kPositions * v_stride; }
-  std::int64_t u_numel() const { return kPositions * u_stride; }
+  std::int64_t u_block() const { return kPositions * u_stride; }
   std::int64_t m_numel() const { return kPositions * m_stride; }
 };
 
@@ -152,24 +172,22 @@ void multiply(const P* v, std::int64_t v_row, const P* u, float* m, std::int64_t
   });
 }
 
-// M of one panel of some tiles.
-template <int Taps, typename P>
+// M of one panel of some tiles. transformed(block) -> U of the panel and a block of channels.
+template <typename P, typename Weights>
 void multiply_panel(const Problem& s, const Scratch& sizes, std::int64_t panel, const P* v,
-                    std::int64_t tiles, P* u, float* m) {
+                    std::int64_t tiles, const Weights& transformed, float* m) {
   std::array<bool, kPositions> fresh;
   fresh.fill(true);
-  for (std::int64_t c = 0; c < s.in.all_channels();) {
-    const std::int64_t phase = c / s.in.channels;
-    const std::int64_t end = std::min(c + kMostChannels, (phase + 1) * s.in.channels);
-    transform_weights<Taps>(s.weights, panel, c, end, u, sizes.u_stride);
+  for (std::int64_t i = 0; i < s.blocks(); ++i) {
+    const ChannelBlock block = s.block(i);
+    const P* const u = transformed(i);
     for (std::int64_t p = 0; p < kPositions; ++p) {
-      if (s.absent_input(p, phase) || s.absent_output(p, panel)) continue;
+      if (s.absent_input(p, block.phase) || s.absent_output(p, panel)) continue;
       bool& first = fresh[static_cast<std::size_t>(p)];
-      multiply(v + p * sizes.v_stride + c, sizes.v_row, u + p * sizes.u_stride, m + p * sizes.m_stride, tiles,
-               end - c, first);
+      multiply(v + p * sizes.v_stride + block.begin, sizes.v_row, u + p * sizes.u_stride,
+               m + p * sizes.m_stride, tiles, block.end - block.begin, first);
       first = false;
     }
-    c = end;
   }
   for (std::int64_t p = 0; p < kPositions; ++p) {
     if (s.absent_output(p, panel)) std::fill_n(m + p * sizes.m_stride, tiles * kPanel, 0.0F);
@@ -212,13 +230,25 @@ void convolve(Machine& m, const Problem& s, const ConvSource<float>& x, const fl
   const std::int64_t per_group = parts.per_group(m, s);
   const Scratch sizes(m, s, parts);
   const auto v = m.workspace.borrow<P>(sizes.v_numel());
-  const auto u = m.workspace.borrow<P>(m.threads.size() * sizes.u_numel());
+  const auto u = m.workspace.borrow<P>(sizes.u_blocks * sizes.u_block());
   const auto products = m.workspace.borrow<float>(m.threads.size() * sizes.m_numel());
   const auto zeros = m.workspace.borrow<float>(s.in.channels);
   std::fill_n(zeros.data(), s.in.channels, 0.0F);
   const MomentParts moment_parts{parts.sets, parts.per_set, s.out.channels};
   const auto partial = m.workspace.borrow<float>(mean != nullptr ? moment_parts.numel() : 0);
   const std::int64_t panels = s.weights.panels();
+  const auto transform = [&](std::int64_t panel, std::int64_t block, P* target) {
+    const ChannelBlock channels = s.block(block);
+    transform_weights<Taps>(s.weights, panel, channels.begin, channels.end, target, sizes.u_stride);
+  };
+  const auto kept = [&](std::int64_t panel, std::int64_t block) {
+    return u.data() + (panel * s.blocks() + block) * sizes.u_block();
+  };
+  if (parts.keep_weights()) {
+    parallel_for(m.threads, panels * s.blocks(), [&](std::int64_t i) {
+      transform(i / s.blocks(), i % s.blocks(), kept(i / s.blocks(), i % s.blocks()));
+    });
+  }
 
   for (std::int64_t first_part = 0; first_part < parts.count(); first_part += per_group) {
     const std::int64_t last_part = std::min(first_part + per_group, parts.count());
@@ -238,8 +268,14 @@ void convolve(Machine& m, const Problem& s, const ConvSource<float>& x, const fl
         const std::int64_t panel = task % panels;
         const std::int64_t first = parts.begin(part);
         const std::int64_t tiles = parts.end(part) - first;
-        multiply_panel<Taps>(s, sizes, panel, v.data() + (first - first_tile) * sizes.v_row, tiles,
-                             u.data() + worker * sizes.u_numel(), sums);
+        const auto transformed = [&](std::int64_t block) -> const P* {
+          if (parts.keep_weights()) return kept(panel, block);
+          P* const own = u.data() + worker * sizes.u_block();
+          transform(panel, block, own);
+          return own;
+        };
+        multiply_panel(s, sizes, panel, v.data() + (first - first_tile) * sizes.v_row, tiles, transformed,
+                       sums);
         TaskMoments moments;
         if (mean != nullptr) {
           moments.mean = partial.data() + moment_parts.offset(0, part);
@@ -286,25 +322,30 @@ bool winograd_takes(ConvPass pass, const Conv2dShape& s) {
   return problem.tiles() >= fewest_tiles;
 }
 
-std::int64_t winograd_scratch_numel(const Machine& m, ConvPass pass, const Conv2dShape& shape) {
-  if (pass == ConvPass::grad_weight) return winograd_grad_weight_scratch_numel(m, shape);
+std::int64_t winograd_scratch_bytes(const Machine& m, ConvPass pass, const Conv2dShape& shape, DType products,
+                                    bool moments) {
+  if (pass == ConvPass::grad_weight) return winograd_grad_weight_scratch_bytes(m, shape);
   const Problem s =
       pass == ConvPass::forward ? forward_problem(shape, nullptr) : grad_input_problem(shape, nullptr);
-  const Scratch sizes(m, s, Parts(s, false));
-  return sizes.v_numel() + m.threads.size() * (sizes.u_numel() + sizes.m_numel());
+  const Parts parts(s, moments);
+  const Scratch sizes(m, s, parts);
+  const std::int64_t sums = m.threads.size() * sizes.m_numel() +
+                            (moments ? MomentParts{parts.sets, parts.per_set, s.out.channels}.numel() : 0);
+  return (sizes.v_numel() + sizes.u_blocks * sizes.u_block()) * size_of(products) +
+         sums * size_of(DType::float32);
 }
 
 void conv2d_winograd(Machine& m, const ConvSource<float>& x, const float* weight, const float* bias, float* y,
                      float* mean, float* variance, const Conv2dShape& shape, DType products) {
   const Problem s = forward_problem(shape, weight);
-  dispatch(s.weights.taps(), products,
+  dispatch(taps_of_phase(shape), products,
            [&]<int Taps, typename P>() { convolve<Taps, P>(m, s, x, bias, y, mean, variance); });
 }
 
 void conv2d_grad_input_winograd(Machine& m, const float* dy, const float* weight, const float* bias,
                                 float* dx, const Conv2dShape& shape, DType products) {
   const Problem s = grad_input_problem(shape, weight);
-  dispatch(s.weights.taps(), products,
+  dispatch(taps_of_phase(shape), products,
            [&]<int Taps, typename P>() { convolve<Taps, P>(m, s, {.x = dy}, bias, dx); });
 }
 

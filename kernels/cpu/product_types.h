@@ -18,7 +18,7 @@ inline bool has_bf16_products() { return false; }
 
 using Words = std::uint32_t __attribute__((vector_size(kVectorBytes)));
 
-// Rounded to nearest even, in the upper half of each word. A NaN may become an infinity.
+// Rounded to nearest even, in the upper half of each word. NaNs are not kept.
 inline Words bf16_words(Vec<float> v) {
   Words word;
   std::memcpy(&word, &v, sizeof word);

@@ -4,7 +4,8 @@
 //   y[i] = sum over r of x[2i + r - top] w[r] = sum over a, r' of x_a[i + r'] w_a[r'],   x_a[u] = x[2u + a - top]
 // so the four phases (a, b) of an image, every other row and column from (a, b) on, stand side by side as four times the
 // channels. A kernel of three taps has but one in its odd phases, and the position in which the missing one counts alone
-// is zero there (winograd.h: infinity's for the last tap of a pair, 0's for the first): those products are left out.
+// is zero there (winograd.h: infinity's for the last tap of a pair, 0's for the first): those products are left out, and
+// in the gradient of the weight those of which only the missing tap would be made.
 #pragma once
 
 #include "kernels/cpu/conv_source.h"
@@ -34,6 +35,11 @@ struct TileGrid {
   }
 };
 
+// Taps along one side of a phase of the kernel.
+inline int taps_of_phase(const Conv2dShape& s) {
+  return static_cast<int>((s.r + s.stride_h - 1) / s.stride_h);
+}
+
 // Tiles along `extent` outputs.
 inline std::int64_t tiles_along(std::int64_t extent, std::int64_t outputs) {
   return (extent + outputs - 1) / outputs;
@@ -41,7 +47,7 @@ inline std::int64_t tiles_along(std::int64_t extent, std::int64_t outputs) {
 
 // The image under the outputs of a convolution.
 inline TileGrid forward_grid(const Conv2dShape& s) {
-  const std::int64_t outputs = winograd::outputs_of(static_cast<int>((s.r + s.stride_h - 1) / s.stride_h));
+  const std::int64_t outputs = winograd::outputs_of(taps_of_phase(s));
   return {.image_h = s.h,
           .image_w = s.w,
           .channels = s.c,
@@ -53,7 +59,7 @@ inline TileGrid forward_grid(const Conv2dShape& s) {
           .step = s.stride_h};
 }
 
-// Products that are zero: in the odd phases of a kernel of three taps in steps of two, at one row and one column of the
+// Products that are left out: in the odd phases of a kernel of three taps in steps of two, at one row and one column of the
 // 6x6 positions.
 struct Absent {
   int line = -1;  // none

@@ -16,9 +16,6 @@ struct WinogradWeights {
   ConvPass pass;  // forward, or grad_input: turned around, with input and output channels exchanged
 
   bool forward() const { return pass == ConvPass::forward; }
-  int taps() const {
-    return static_cast<int>((shape.r + shape.stride_h - 1) / shape.stride_h);
-  }  // of a phase
   std::int64_t phases() const { return shape.stride_h * shape.stride_w; }
   std::int64_t channels() const { return forward() ? shape.c : shape.k; }  // of the image
   std::int64_t outputs() const { return forward() ? shape.k : shape.c; }
@@ -32,11 +29,12 @@ struct WinogradWeights {
   }
 
   // g[i]: the weights of a register of outputs from k on, at tap t of a phase in both directions, of channel c + i.
+  template <int Taps>
   void load_tap(std::int64_t k, std::int64_t row, std::int64_t column, std::int64_t phase, std::int64_t c,
                 Vec<float> (&g)[kLanes<float>]) const {
     const std::int64_t step = shape.stride_h;
-    const std::int64_t r = step * (forward() ? row : taps() - 1 - row) + phase / step;
-    const std::int64_t s = step * (forward() ? column : taps() - 1 - column) + phase % step;
+    const std::int64_t r = step * (forward() ? row : Taps - 1 - row) + phase / step;
+    const std::int64_t s = step * (forward() ? column : Taps - 1 - column) + phase % step;
     if (r >= shape.r || s >= shape.s || k >= outputs()) {
       std::fill(std::begin(g), std::end(g), Vec<float>{});
       return;
@@ -67,7 +65,7 @@ void transform_weights(const WinogradWeights& w, std::int64_t panel, std::int64_
       const std::int64_t k = w.first_output(panel) + lanes;
       Vec<float> g[Taps][Taps][kLane];
       for (int r = 0; r < Taps; ++r) {
-        for (int t = 0; t < Taps; ++t) w.load_tap(k, r, t, phase, c % w.channels(), g[r][t]);
+        for (int t = 0; t < Taps; ++t) w.load_tap<Taps>(k, r, t, phase, c % w.channels(), g[r][t]);
       }
       for (std::int64_t i = 0; i < kLane; i += kSteps) {
         Vec<float> columns[kSteps][Taps][kTile];  // [t]: the column of taps t, transformed

@@ -9,15 +9,17 @@ using namespace dg;
 
 namespace {
 
-// Padding, strides, both directions, and temporaries that die on the way.
+// Padding, strides, both directions, direct and Winograd's, and temporaries that die on the way.
 Tensor some_network(Context& context, std::int64_t side) {
   const NoGrad no_grad(context);
   Tensor x = Tensor::zeros(context, {1, side, side, 3});
   const Tensor w1 = Tensor::zeros(context, {16, 3, 3, 3});
   const Tensor w2 = Tensor::zeros(context, {16, 3, 3, 8});
+  const Tensor w3 = Tensor::zeros(context, {32, 3, 3, 32});
   x = relu(conv2d(x, w1, {}, {.padding = Padding2d::all(1)}));
   x = instance_norm(x, {}, {});
   x = conv_transpose2d(x, w2, {}, {.stride_h = 2, .stride_w = 2, .padding = Padding2d::all(1)});
+  x = conv2d(concat({x, x, x, x}, 3), w3, {}, {.padding = Padding2d::all(1)});
   return mean(square(x));
 }
 

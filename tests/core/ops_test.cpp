@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/dry_run.h"
 #include "tests/core/core_checks.h"
 
 using namespace dg;
@@ -258,4 +259,14 @@ TEST_CASE("context: cuDNN is refused on devices that are no GPU") {
   CHECK_NOTHROW(check_conv_backend(ConvBackend::cudnn, "cuda:1"));
   CHECK_NOTHROW(check_conv_backend(ConvBackend::own, "cpu"));
   CHECK_THROWS_WITH(parse_conv_backend("cublas"), Catch::Contains("'cublas'; expected own or cudnn"));
+}
+
+TEST_CASE("to_compute_type: bfloat16 where ops are recorded, float32 at inference on a CPU") {
+  Context context({.precision = Precision::bf16, .threads = 1});
+  const Tensor x = Tensor::zeros(context, {4});
+  CHECK(to_compute_type(x).dtype() == DType::bfloat16);
+  const NoGrad inference(context);
+  CHECK(to_compute_type(x).dtype() == DType::float32);
+  const DryRun dry(context);
+  CHECK(to_compute_type(x).dtype() == DType::float32);
 }

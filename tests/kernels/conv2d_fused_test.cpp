@@ -69,8 +69,8 @@ const FusedCase kCases[] = {
      PadMode::zero,
      true,
      3e-5},
-    {"winograd, more tiles than a task",
-     {.n = 2, .h = 34, .w = 33, .c = 32, .k = 32, .r = 3, .s = 3},
+    {"winograd, more tiles than a part",
+     {.n = 2, .h = 66, .w = 65, .c = 32, .k = 32, .r = 3, .s = 3},
      PadMode::zero,
      true,
      3e-5}};
@@ -210,4 +210,27 @@ TEST_CASE("scale_shift: with and without residual and activation, in place", "[t
       CHECK(relative_difference(y.values(), expected) < 1e-6);
     }
   }
+}
+
+TEST_CASE("conv2d_fused: bit-equal for any number of threads", "[threads]") {
+  const FusedRun run({"parts", {.n = 2, .h = 66, .w = 65, .c = 32, .k = 48, .r = 3, .s = 3}});
+  const Result expected = run.fused(*make_cpu_backend(1));
+  for (const int threads : {2, 5, 40}) {
+    const Result got = run.fused(*make_cpu_backend(threads));
+    CHECK(got.y == expected.y);
+    CHECK(got.mean == expected.mean);
+    CHECK(got.variance == expected.variance);
+  }
+}
+
+TEST_CASE("conv2d_fused: multiplies bfloat16 where the processor can") {
+  const auto narrow = make_cpu_backend(2, CpuKernels::bf16);
+  const FusedRun run(
+      {"mirrored",
+       {.n = 1, .h = 20, .w = 18, .c = 64, .k = 64, .r = 3, .s = 3, .padding = Padding2d::all(1)},
+       PadMode::reflect});
+  const double difference = relative_difference(run.fused(*narrow).y, run.composed().y);
+  const bool multiplies = narrow->description().find("bf16 products") != std::string::npos;
+  CHECK(difference < (multiplies ? 0.15 : 3e-5));
+  CHECK((difference > 1e-4) == multiplies);
 }

@@ -134,6 +134,21 @@ TEST_CASE("perceptual_loss: compares features and has no gradient through the ta
   CHECK_FALSE(sharp.grad().defined());
 }
 
+TEST_CASE("perceptual_loss: an image equals itself in every precision") {
+  for (const Precision precision : {Precision::float32, Precision::bf16}) {
+    Context context({.precision = precision, .threads = 1, .seed = 4});
+    const Tensor image = Tensor::uniform(context, {1, 16, 16, 32});
+    Tensor restored = image * 1.0;
+    restored.set_requires_grad(true);
+    const Tensor weight = Tensor::uniform(context, {32, 3, 3, 32});
+    const auto features = [&](const Tensor& x) {
+      const Tensor map = to_compute_type(x);
+      return cast(conv2d(map, cast(weight, map.dtype()), {}, {.padding = Padding2d::all(1)}), x.dtype());
+    };
+    CHECK(perceptual_loss(features, restored, image).item() == 0.0);
+  }
+}
+
 TEST_CASE("gradient_penalty: the norm is over the sample or over a pixel's channels") {
   // Gradient (3, 4) at each of the 4 pixels: norm 5 per pixel, sqrt(4 * 25) = 10 per sample.
   CHECK(penalty_of_linear_critic(GradientPenaltyMode::per_sample, {3, 2, 2, 2}) == Approx(10.0 * 81));
