@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "core/ops.h"
 #include "layers/activation.h"
@@ -54,6 +55,21 @@ void print_padding(std::ostream& out, const Padding2d& pad) {
   } else {
     out << ", pad " << pad.top << "/" << pad.bottom << "/" << pad.left << "/" << pad.right;
   }
+}
+
+// A convolution of an image (N,H,W,in_channels).
+template <typename Config>
+Conv2dShape kernel_shape(const Config& config, const Shape& image, const Padding2d& padding) {
+  return {.n = image[0],
+          .h = image[1],
+          .w = image[2],
+          .c = config.in_channels,
+          .k = config.out_channels,
+          .r = config.kernel_h,
+          .s = config.kernel_w,
+          .stride_h = config.stride,
+          .stride_w = config.stride,
+          .padding = padding};
 }
 
 std::int64_t same_total(std::int64_t in, std::int64_t kernel, std::int64_t stride) {
@@ -132,16 +148,7 @@ std::string Conv2d::details() const {
 }
 
 Conv2dShape Conv2d::shape_for(const Shape& input) const {
-  return {.n = input[0],
-          .h = input[1],
-          .w = input[2],
-          .c = config_.in_channels,
-          .k = config_.out_channels,
-          .r = config_.kernel_h,
-          .s = config_.kernel_w,
-          .stride_h = config_.stride,
-          .stride_w = config_.stride,
-          .padding = padding_for(input[1], input[2])};
+  return kernel_shape(config_, input, padding_for(input[1], input[2]));
 }
 
 std::string Conv2d::algorithm(const Tensor& x, const Tensor& /*y*/) const {
@@ -201,16 +208,9 @@ std::string ConvTranspose2d::details() const {
 }
 
 Conv2dShape ConvTranspose2d::shape_for(const Shape& output) const {
-  return {.n = output[0],
-          .h = output[1],
-          .w = output[2],
-          .c = config_.out_channels,
-          .k = config_.in_channels,
-          .r = config_.kernel_h,
-          .s = config_.kernel_w,
-          .stride_h = config_.stride,
-          .stride_w = config_.stride,
-          .padding = config_.padding};
+  Conv2dShape shape = kernel_shape(config_, output, config_.padding);
+  std::swap(shape.c, shape.k);
+  return shape;
 }
 
 std::string ConvTranspose2d::algorithm(const Tensor& x, const Tensor& y) const {

@@ -51,6 +51,12 @@ inline const std::vector<std::unique_ptr<Backend>>& fast_backends() {
   return all;
 }
 
+// Of a CPU backend with CpuKernels::bf16: whether the processor has what it takes.
+inline bool has_bf16_products(const Backend& backend) {
+  return backend.description().find("bf16 products") != std::string::npos;
+}
+inline constexpr const char* kNoBf16Products = "not run: this processor has no bf16 products (AVX-512 BF16)";
+
 inline std::unique_ptr<Backend> reference_backend() { return make_cpu_backend(1, CpuKernels::reference); }
 
 // Memory of one backend with values of one element type.
